@@ -1,0 +1,1 @@
+"""HomeSync: several households, each with its own MQTT broker."""

@@ -1,0 +1,95 @@
+"""What has arrived and waits to be applied: the newest payload per topic, in paced slices.
+
+Reading the socket comes first. While the handler keeps up, everything is handed on in
+the loop turn in which it came. When it cannot keep up, older payloads of a topic give
+way to newer ones before anybody parses them, and the rest is handed on in slices with
+pauses as long as the slices, so that the loop and every browser stay responsive.
+Messages marked urgent (status, answers) are never dropped and overtake the others.
+"""
+
+from asyncio import AbstractEventLoop, TimerHandle
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+_SLICE_SECONDS = 0.004
+_SLICE_MESSAGES = 256
+_FULL = 16 * 1024 * 1024
+_ROOM = _FULL // 4
+
+type Item[T] = tuple[T, bytes, bytes, bool]
+"""Target, topic, payload, retained."""
+
+
+class Inbox[T]:
+    """Hands each item to `handle(target, topic, payload, retained)`, which must not raise.
+
+    `set_full(True)` asks for no more bytes while 16 MiB wait, `set_full(False)` ends that.
+    """
+
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        handle: Callable[[T, bytes, bytes, bool], None],
+        set_full: Callable[[bool], None],
+    ) -> None:
+        self.superseded = 0
+        self._loop = loop
+        self._handle = handle
+        self._set_full = set_full
+        self._urgent: deque[Item[T]] = deque()
+        self._newest: OrderedDict[bytes, Item[T]] = OrderedDict()
+        self._bytes = 0
+        self._full = False
+        self._timer: TimerHandle | None = None
+
+    def put(self, target: T, topic: bytes, payload: bytes, retained: bool, urgent: bool) -> None:
+        """Add a message; nothing is handed on before `flush`."""
+        item = (target, topic, payload, retained)
+        self._bytes += len(topic) + len(payload)
+        if urgent:
+            self._urgent.append(item)
+        else:
+            older = self._newest.get(topic)
+            if older is not None:
+                self.superseded += 1
+                self._bytes -= len(topic) + len(older[2])
+            self._newest[topic] = item
+        if self._bytes > _FULL and not self._full:
+            self._full = True
+            self._set_full(True)
+
+    def flush(self) -> None:
+        """Hand on what came, now if the last slice took all, else when its pause is over."""
+        if self._timer is None and (self._urgent or self._newest):
+            self._slice()
+
+    def close(self) -> None:
+        """Forget what waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._urgent.clear()
+        self._newest.clear()
+        self._bytes = 0
+
+    def _slice(self) -> None:
+        self._timer = None
+        begin = now = self._loop.time()
+        urgent, newest = self._urgent, self._newest
+        for _ in range(_SLICE_MESSAGES):
+            if urgent:
+                target, topic, payload, retained = urgent.popleft()
+            elif newest:
+                _, (target, topic, payload, retained) = newest.popitem(last=False)
+            else:
+                break
+            self._bytes -= len(topic) + len(payload)
+            self._handle(target, topic, payload, retained)
+            now = self._loop.time()
+            if now - begin > _SLICE_SECONDS:
+                break
+        if self._full and self._bytes < _ROOM:
+            self._full = False
+            self._set_full(False)
+        if urgent or newest:
+            self._timer = self._loop.call_later(now - begin, self._slice)

@@ -1,0 +1,186 @@
+"""Nodes and their values, and what a reading or a status report changes.
+
+A value's key is the end of its topic, `telemetry/power` or `status/relay`, so a node's
+own metric names never collide with what the protocol defines.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..records import Reading, StatusKey, StatusReport, StatusValue
+
+LAST_SEEN = "last_seen"
+LAST_BOOT = "last_boot"
+ONLINE = f"status/{StatusKey.ONLINE}"
+RELAY = f"status/{StatusKey.RELAY}"
+FIRMWARE = f"status/{StatusKey.FIRMWARE}"
+RSSI = f"status/{StatusKey.RSSI}"
+
+MAX_OTHER_METRICS = 32
+"""Per node, of metrics whose names are the node's own: a stranger may invent any number."""
+
+_LAST_SEEN_STEP = 60.0  # told at most once a minute: it changes with every message
+_BOOT_TOLERANCE = 10.0  # seconds by which uptime and clock of a small node disagree
+
+
+def telemetry_key(metric: str) -> str:
+    """The key of a metric's value."""
+    return f"telemetry/{metric}"
+
+
+@dataclass(slots=True)
+class Value:
+    """The newest value of one key; numbers are in `unit`."""
+
+    value: float | StatusValue
+    unit: str | None
+    quality: int | None
+    at: float
+    stamped: bool
+
+
+@dataclass(slots=True)
+class NodeState:
+    """All that is known of one node."""
+
+    node_id: str
+    values: dict[str, Value] = field(default_factory=dict)
+    last_seen: float | None = None
+    last_boot: float | None = None
+    told_last_seen: float = 0.0
+    other_metrics: int = 0
+
+    @property
+    def offline(self) -> bool:
+        """Whether the node, or its last will, said that it is offline."""
+        return self.get(ONLINE) is False
+
+    def get(self, key: str) -> float | StatusValue:
+        """The value of a key, None while unknown."""
+        value = self.values.get(key)
+        return None if value is None else value.value
+
+
+class HouseholdModel:
+    """The nodes of one household, at most `max_nodes`; `known` metrics have no bound."""
+
+    def __init__(self, max_nodes: int, known_metrics: Iterable[str]) -> None:
+        self.nodes: dict[str, NodeState] = {}
+        self.counts: Counter[str] = Counter()
+        self._max_nodes = max_nodes
+        self._known = frozenset(known_metrics)
+
+    def has_room(self, node_id: str) -> bool:
+        """Whether a node is known or may still be added."""
+        return node_id in self.nodes or len(self.nodes) < self._max_nodes
+
+    def add(self, node_id: str) -> NodeState:
+        """Add a node, known from before or just heard."""
+        return self.nodes.setdefault(node_id, NodeState(node_id))
+
+    def remove(self, node_id: str) -> None:
+        """Forget a node."""
+        self.nodes.pop(node_id, None)
+
+    def restore(self, node_id: str, key: str, value: float | StatusValue, unit: str | None) -> None:
+        """Set a value from before a restart, unless a fresh one is there."""
+        node = self.add(node_id)
+        if key == LAST_SEEN and isinstance(value, float):
+            node.last_seen = node.last_seen or value
+        elif key == LAST_BOOT and isinstance(value, float):
+            node.last_boot = node.last_boot or value
+        elif key not in node.values and self._accepts(node, key):
+            node.values[key] = Value(value, unit, None, 0.0, False)
+
+    def apply_reading(self, reading: Reading, *, live: bool) -> tuple[str, ...]:
+        """Take a reading; return the keys whose values changed.
+
+        A message is live unless the broker had kept it (retained).
+        """
+        node = self.nodes[reading.node_id]
+        key = telemetry_key(reading.metric)
+        current = node.values.get(key)
+        if current is None:
+            if not self._accepts(node, key):
+                return ()
+            node.values[key] = Value(
+                reading.value, reading.unit, reading.quality, reading.at, reading.stamped
+            )
+            return (key, *self._seen(node, reading.at, live or reading.stamped))
+        if self._is_outdated(current, reading.at, reading.stamped):
+            return ()
+        changed = current.value != reading.value or current.unit != reading.unit
+        current.value, current.unit, current.quality = reading.value, reading.unit, reading.quality
+        current.at, current.stamped = reading.at, reading.stamped
+        seen = self._seen(node, reading.at, live or reading.stamped)
+        return (key, *seen) if changed else seen
+
+    def forget_reading(self, node_id: str, metric: str) -> tuple[str, ...]:
+        """Take a metric's value back."""
+        current = self.nodes[node_id].values.get(telemetry_key(metric))
+        if current is None or current.value is None:
+            return ()
+        current.value = None
+        return (telemetry_key(metric),)
+
+    def apply_status(self, report: StatusReport, *, live: bool) -> tuple[str, ...]:
+        """Take a status report; return the keys whose values changed."""
+        node = self.nodes[report.node_id]
+        timely = live or report.stamped
+        changed: list[str] = []
+        for status, value in report.fields:
+            if status is StatusKey.UPTIME:
+                if timely:
+                    changed += self._boot(node, report.at, value)
+                continue
+            key = f"status/{status}"
+            current = node.values.get(key)
+            if current is None:
+                node.values[key] = Value(value, None, None, report.at, report.stamped)
+                changed.append(key)
+            elif not self._is_outdated(current, report.at, report.stamped):
+                if current.value != value:
+                    changed.append(key)
+                current.value, current.at, current.stamped = value, report.at, report.stamped
+        if (StatusKey.ONLINE, False) in report.fields:
+            # The last will speaks for the node and is no sign of life.
+            return (*changed, LAST_SEEN) if ONLINE in changed else tuple(changed)
+        return (*changed, *self._seen(node, report.at, timely, at_once=ONLINE in changed))
+
+    def _accepts(self, node: NodeState, key: str) -> bool:
+        branch, _, name = key.partition("/")
+        if branch != "telemetry" or name in self._known:
+            return True
+        if node.other_metrics >= MAX_OTHER_METRICS:
+            self.counts["metric_refused"] += 1
+            return False
+        node.other_metrics += 1
+        return True
+
+    def _is_outdated(self, current: Value, at: float, stamped: bool) -> bool:
+        """Only the node's own times are compared: its clock may differ from ours."""
+        if stamped and current.stamped and at < current.at:
+            self.counts["outdated"] += 1
+            return True
+        return False
+
+    def _seen(
+        self, node: NodeState, at: float, timely: bool, at_once: bool = False
+    ) -> tuple[str, ...]:
+        if not timely or (node.last_seen is not None and at < node.last_seen):
+            return ()
+        node.last_seen = at
+        if not at_once and at - node.told_last_seen < _LAST_SEEN_STEP:
+            return ()
+        node.told_last_seen = at
+        return (LAST_SEEN,)
+
+    def _boot(self, node: NodeState, at: float, uptime: StatusValue) -> tuple[str, ...]:
+        if not isinstance(uptime, int):
+            return ()
+        boot = at - uptime
+        if node.last_boot is not None and abs(boot - node.last_boot) < _BOOT_TOLERANCE:
+            return ()
+        node.last_boot = boot
+        return (LAST_BOOT,)

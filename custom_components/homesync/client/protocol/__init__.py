@@ -1,0 +1,1 @@
+"""Dialects: how a family of devices uses topics and payloads. Never sees a socket."""

@@ -1,0 +1,198 @@
+"""The HomeSync dialect: filters, decoding and encoding, as `docs/protocol.md` writes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import ProtocolError
+from ..records import (
+    Publication,
+    Reading,
+    RelayCommand,
+    Response,
+    StatusKey,
+    StatusReport,
+    StatusValue,
+)
+from .metrics import METRICS, UNIT_ALIASES
+from .payloads import dump, load, read_bool, read_number, read_switch, read_text, read_time
+from .topics import HouseholdTopics, NodeTopic
+
+type Complain = Callable[[ProtocolError], None]
+
+_TELEMETRY, _STATUS, _RESPONSE, _COMMAND = "telemetry", "status", "response", "command"
+_MAX_UNIT = 32
+_MAX_VERSION = 64
+_MAX_REQUEST_ID = 64
+_UNKNOWN_RANGE = 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A topic filter and the QoS to ask for."""
+
+    topic_filter: str
+    qos: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    key: StatusKey
+    read: Callable[[Any, str], StatusValue]
+
+
+_ONLINE = _Field(StatusKey.ONLINE, read_bool)
+_RELAY = _Field(StatusKey.RELAY, read_switch)
+_FIRMWARE = _Field(StatusKey.FIRMWARE, lambda value, name: read_text(value, name, _MAX_VERSION))
+_RSSI = _Field(StatusKey.RSSI, lambda value, name: round(read_number(value, name, -150, 0)))
+_UPTIME = _Field(StatusKey.UPTIME, lambda value, name: round(read_number(value, name, 0, 1e10)))
+
+# Per status topic: its required field with the names it goes by, and the optional ones.
+_STATUS_FIELDS: dict[str, tuple[_Field, tuple[str, ...], dict[str, _Field]]] = {
+    "online": (
+        _ONLINE,
+        ("online",),
+        {"uptime": _UPTIME, "firmware": _FIRMWARE, "relay": _RELAY, "rssi": _RSSI},
+    ),
+    "relay": (_RELAY, ("state", "relay"), {"uptime": _UPTIME}),
+    "firmware": (_FIRMWARE, ("version", "firmware"), {"uptime": _UPTIME}),
+    "rssi": (_RSSI, ("value", "rssi"), {"uptime": _UPTIME}),
+}
+_RESPONSES = frozenset(("command", "ota"))
+
+
+class HomeSyncDialect:
+    """How one household's HomeSync nodes use topics and payloads."""
+
+    def __init__(self, prefix: str, home_id: str) -> None:
+        self._topics = HouseholdTopics(prefix, home_id)
+        self.subscriptions = (
+            Subscription(self._topics.filter(_TELEMETRY), 0),
+            Subscription(self._topics.filter(_STATUS), 1),
+            Subscription(self._topics.filter(_RESPONSE), 1),
+        )
+
+    def resolve(self, topic: bytes) -> NodeTopic:
+        """Tell what a received topic is, or raise ProtocolError."""
+        target = self._topics.split(topic)
+        match target.branch:
+            case "telemetry":
+                known = True
+            case "status":
+                known = target.leaf in _STATUS_FIELDS
+            case "response":
+                known = target.leaf in _RESPONSES
+            case _:
+                known = False
+        if not known:
+            raise ProtocolError("unknown_topic", "nothing is known by this topic")
+        return target
+
+    def decode_reading(
+        self, target: NodeTopic, payload: bytes, arrival: float, complain: Complain
+    ) -> Reading:
+        """Decode telemetry; `complain` is told of fields that were refused."""
+        content = load(payload)
+        at, stamped = read_time(content, arrival)
+        unit, low, high = _read_unit(target.leaf, content.get("unit"))
+        quality: int | None = None
+        if content.get("quality") is not None:
+            try:
+                quality = round(read_number(content["quality"], "quality", 0, 100))
+            except ProtocolError as err:
+                complain(err)
+        return Reading(
+            node_id=target.node_id,
+            metric=target.leaf,
+            value=read_number(content.get("value"), "value", low, high),
+            unit=unit,
+            quality=quality,
+            at=at,
+            stamped=stamped,
+        )
+
+    def decode_status(
+        self, target: NodeTopic, payload: bytes, arrival: float, complain: Complain
+    ) -> StatusReport:
+        """Decode a status message. An empty payload takes the topic's value back."""
+        main, names, optional = _STATUS_FIELDS[target.leaf]
+        if not payload:
+            gone = False if main.key is StatusKey.ONLINE else None
+            return StatusReport(
+                node_id=target.node_id, fields=((main.key, gone),), at=arrival, stamped=False
+            )
+        content = load(payload)
+        at, stamped = read_time(content, arrival)
+        fields: list[tuple[StatusKey, StatusValue]] = []
+        name = next((name for name in names if name in content), names[0])
+        wanted = {name: main, **{n: f for n, f in optional.items() if n in content}}
+        for field_name, field in wanted.items():
+            try:
+                fields.append((field.key, field.read(content.get(field_name), field_name)))
+            except ProtocolError as err:
+                complain(err)
+        return StatusReport(node_id=target.node_id, fields=tuple(fields), at=at, stamped=stamped)
+
+    def decode_response(self, target: NodeTopic, payload: bytes, arrival: float) -> Response:
+        """Decode an answer."""
+        content = load(payload)
+        at, stamped = read_time(content, arrival)
+        request_id = read_text(content.get("request_id"), "request_id", _MAX_REQUEST_ID)
+        status = content.get("status")
+        if status not in ("success", "error"):
+            raise ProtocolError("invalid_field", "status is neither success nor error")
+        result, error = content.get("result"), content.get("error")
+        return Response(
+            node_id=target.node_id,
+            request_id=request_id,
+            success=status == "success",
+            result=read_text(result, "result") if type(result) is str else None,
+            error=read_text(error, "error") if type(error) is str and error else None,
+            at=at,
+            stamped=stamped,
+        )
+
+    def encode_command(
+        self, node_id: str, command: RelayCommand, request_id: str, at: float
+    ) -> Publication:
+        """Encode a command: QoS 1, never retained."""
+        return Publication(
+            self._topics.build(node_id, _COMMAND, "relay"),
+            dump(
+                {
+                    "action": command.action.value,
+                    "request_id": request_id,
+                    "timestamp": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds"),
+                }
+            ),
+        )
+
+    def forget_node(self, node_id: str) -> list[Publication]:
+        """Empty retained messages that take a node's status off the broker."""
+        return [
+            Publication(self._topics.build(node_id, _STATUS, leaf), b"", retain=True)
+            for leaf in _STATUS_FIELDS
+        ]
+
+
+def relay_result(response: Response) -> bool | None:
+    """The relay's state that a successful answer tells."""
+    return {"on": True, "off": False}.get(response.result or "")
+
+
+def _read_unit(metric: str, given: Any) -> tuple[str | None, float, float]:
+    """Return a reading's unit and the range of its value in that unit."""
+    unit: str | None = None
+    if given is not None and given != "":
+        text = read_text(given, "unit", _MAX_UNIT)
+        unit = UNIT_ALIASES.get(text, text)
+    known = METRICS.get(metric)
+    if known is None:
+        return unit, -_UNKNOWN_RANGE, _UNKNOWN_RANGE
+    if unit is None:
+        unit = known.unit
+    if unit not in known.units:
+        raise ProtocolError("unknown_unit", f"unit of {metric} is not known")
+    scale, offset = known.units[unit]
+    return unit, (known.low - offset) / scale, (known.high - offset) / scale

@@ -1,0 +1,94 @@
+"""JSON of strangers, with limits: size before parsing, types, ranges, times.
+
+Each `read_…` returns a checked value or raises ProtocolError.
+"""
+
+from datetime import datetime
+import math
+from typing import Any
+import unicodedata
+
+import orjson
+
+from ..errors import ProtocolError
+
+MAX_BYTES = 256 * 1024
+MAX_TEXT = 255
+_EARLIEST = datetime.fromisoformat("2020-01-01T00:00:00Z").timestamp()
+_LATEST_AHEAD = 300.0
+
+type Json = dict[str, Any]
+
+
+def load(payload: bytes) -> Json:
+    """Parse one JSON object."""
+    if len(payload) > MAX_BYTES:
+        raise ProtocolError("payload_too_large", f"payload of {len(payload)} bytes is too large")
+    try:
+        content = orjson.loads(payload)
+    except orjson.JSONDecodeError as err:
+        raise ProtocolError("malformed_json", f"payload is not JSON ({err.msg})") from None
+    if type(content) is not dict:
+        raise ProtocolError("malformed_json", "payload is not a JSON object")
+    return content
+
+
+def dump(content: Json) -> bytes:
+    """Encode one JSON object."""
+    return orjson.dumps(content)
+
+
+def read_time(content: Json, arrival: float) -> tuple[float, bool]:
+    """Return (seconds since the epoch, whether the node gave it).
+
+    A missing, unreadable or unbelievable `timestamp` is replaced by the time of arrival:
+    a node without a set clock starts in 1970.
+    """
+    text = content.get("timestamp")
+    if type(text) is not str:
+        return arrival, False
+    try:
+        moment = datetime.fromisoformat(text)
+        at = moment.timestamp()
+    except ValueError, OverflowError:
+        return arrival, False
+    if moment.tzinfo is None or at < _EARLIEST or at > arrival + _LATEST_AHEAD:
+        return arrival, False
+    return at, True
+
+
+def read_number(value: Any, name: str, low: float, high: float) -> float:
+    """Check a finite number within a range; booleans are no numbers."""
+    if type(value) is not float and type(value) is not int:
+        raise ProtocolError("invalid_field", f"{name} is not a number")
+    if not math.isfinite(value):
+        raise ProtocolError("invalid_field", f"{name} is not finite")
+    if not low <= value <= high:
+        raise ProtocolError("out_of_range", f"{name} is out of range")
+    return value
+
+
+def read_text(value: Any, name: str, limit: int = MAX_TEXT) -> str:
+    """Check a text; control characters are taken out, as states and logs will show it."""
+    if type(value) is not str:
+        raise ProtocolError("invalid_field", f"{name} is not a text")
+    clean = "".join(c for c in value[: limit + 1] if unicodedata.category(c) not in ("Cc", "Cs"))
+    if not clean.strip() or len(value) > limit:
+        raise ProtocolError("invalid_field", f"{name} is empty or longer than {limit} characters")
+    return clean
+
+
+def read_bool(value: Any, name: str) -> bool:
+    """Check a JSON boolean."""
+    if type(value) is not bool:
+        raise ProtocolError("invalid_field", f"{name} is neither true nor false")
+    return value
+
+
+def read_switch(value: Any, name: str) -> bool:
+    """Check `on` or `off`."""
+    if value == "on":
+        return True
+    if value == "off":
+        return False
+    raise ProtocolError("invalid_field", f"{name} is neither on nor off")

@@ -1,0 +1,158 @@
+"""Received bytes → packets. PUBLISH is taken here, everything else is handed on whole.
+
+MQTT 3.1.1 section 2.2 gives the fixed header, 3.3 PUBLISH. Nothing is trusted: lengths
+are checked before a body is kept, and a PUBLISH above the soft limit is skipped by
+counting its bytes, since closing would meet a retained one again at each reconnect.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from ..errors import MalformedPacketError
+
+SOFT_LIMIT: Final = 256 * 1024
+HARD_LIMIT: Final = 16 * 1024 * 1024
+_CONTROL_LIMIT: Final = 1024  # the largest that we ask for is a SUBACK of a few bytes
+_PUBLISH: Final = 0x30
+_PUBACK: Final = b"\x40\x02"
+
+type OnPublish = Callable[[bytes, bytes, bool], None]
+
+
+class PacketReader:
+    """Splits one connection's bytes; a fresh one for each connection.
+
+    `on_publish(topic, payload, retain)`, `on_packet(packet)` for the rest,
+    `on_oversize(topic)` for what was skipped. `feed` returns the acknowledgements to
+    send, and raises MalformedPacketError when the connection cannot go on.
+    """
+
+    def __init__(
+        self,
+        on_publish: OnPublish,
+        on_packet: Callable[[bytes], None],
+        on_oversize: Callable[[bytes], None],
+    ) -> None:
+        self._on_publish = on_publish
+        self._on_packet = on_packet
+        self._on_oversize = on_oversize
+        self._tail = bytearray()
+        self._needed = 0
+        self._skip = 0
+        self._acks = bytearray()
+        self._closed = False
+
+    def close(self) -> None:
+        """Hand nothing more on, not even from the bytes being read now."""
+        self._closed = True
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes as they came."""
+        position = 0
+        if self._skip:
+            position = min(self._skip, len(data))
+            self._skip -= position
+        if self._tail:
+            # Append until it is whole: reading it again from its start at each byte
+            # would cost the square of its size.
+            self._tail += data
+            if len(self._tail) < self._needed:
+                return b""
+            data = bytes(self._tail)
+            self._tail = bytearray()
+        position = self._split(data, position)
+        if position < len(data) and not self._closed:
+            self._tail += data[position:]
+        acks = bytes(self._acks)
+        self._acks.clear()
+        return acks
+
+    def _split(self, data: bytes, position: int) -> int:  # noqa: C901 - a call per packet costs more than the packet
+        """Hand on each whole packet; return where the incomplete rest begins."""
+        size = len(data)
+        while size - position >= 2 and not self._closed:
+            header = data[position]
+            length = data[position + 1]
+            start = position + 2
+            if length & 0x80:
+                length, start = self._long_length(data, position)
+                if not start:
+                    self._needed = size - position + 1
+                    return position
+            end = start + length
+            if header & 0xF0 == _PUBLISH:
+                if length > SOFT_LIMIT:
+                    if not self._skip_publish(data, position, start, end):
+                        return position
+                elif end > size:
+                    self._needed = end - position
+                    return position
+                else:
+                    self._publish(data, header, start, end)
+            elif length > _CONTROL_LIMIT:
+                raise MalformedPacketError(f"control packet of {length} bytes")
+            elif end > size:
+                self._needed = end - position
+                return position
+            else:
+                self._on_packet(data[position:end])
+            position = end
+        if position > size:
+            return size
+        self._needed = 2
+        return position
+
+    @staticmethod
+    def _long_length(data: bytes, position: int) -> tuple[int, int]:
+        """Return (remaining length, where the body starts); (0, 0) if more bytes are needed."""
+        length = 0
+        for index in range(4):
+            offset = position + 1 + index
+            if offset >= len(data):
+                return 0, 0
+            byte = data[offset]
+            length |= (byte & 0x7F) << (7 * index)
+            if not byte & 0x80:
+                if length > HARD_LIMIT:
+                    raise MalformedPacketError(f"packet of {length} bytes announced")
+                return length, offset + 1
+        raise MalformedPacketError("remaining length of more than four bytes")
+
+    def _publish(self, data: bytes, header: int, start: int, end: int) -> None:
+        topic_end, body = self._head(data, header, start, end)
+        self._on_publish(data[start + 2 : topic_end], data[body:end], bool(header & 1))
+
+    def _head(self, data: bytes, header: int, start: int, end: int) -> tuple[int, int]:
+        """Check a PUBLISH's variable header; return (end of topic, start of payload).
+
+        A QoS 1 message is acknowledged once the bytes that hold it are dealt with.
+        """
+        if end - start < 2:
+            raise MalformedPacketError("PUBLISH without topic")
+        topic_end = start + 2 + (data[start] << 8 | data[start + 1])
+        qos = header & 0x06
+        body = topic_end if not qos else topic_end + 2
+        if body > end:
+            raise MalformedPacketError("PUBLISH shorter than its header")
+        if qos == 0x02:
+            packet_id = data[topic_end:body]
+            if packet_id == b"\0\0":
+                raise MalformedPacketError("PUBLISH with packet id 0")
+            self._acks += _PUBACK + packet_id
+        elif qos:
+            raise MalformedPacketError("PUBLISH with a QoS that was not subscribed")
+        return topic_end, body
+
+    def _skip_publish(self, data: bytes, position: int, start: int, end: int) -> bool:
+        """Skip a PUBLISH that is too large; False if its topic has not come yet."""
+        size = len(data)
+        needed = start + 2
+        if size >= needed:
+            needed += (data[start] << 8 | data[start + 1]) + 2
+        if size < needed:
+            self._needed = needed - position
+            return False
+        topic_end, _ = self._head(data, data[position], start, end)
+        self._skip = max(0, end - size)
+        self._on_oversize(data[start + 2 : topic_end])
+        return True
