@@ -1,1 +1,51 @@
-"""HomeSync: several households, each with its own MQTT broker."""
+"""HomeSync: several households, each with its own MQTT broker, in one Home Assistant."""
+
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.typing import ConfigType
+
+from .const import DOMAIN, PLATFORMS
+from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator
+from .services import async_setup_services
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register the actions."""
+    async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> bool:
+    """Run one household; a broker that is away does not keep it from loading."""
+    coordinator = entry.runtime_data = HomeSyncCoordinator(hass, entry)
+    coordinator.restore()
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(entry.add_update_listener(_reload))
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, coordinator.stop))
+    coordinator.start()
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> bool:
+    """End one household."""
+    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if unloaded:
+        await entry.runtime_data.stop()
+    return unloaded
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: HomeSyncConfigEntry, device: dr.AnyDeviceEntry
+) -> bool:
+    """Let the user delete a node that is gone."""
+    coordinator = entry.runtime_data
+    node_id = coordinator.node_id_of(device)
+    return node_id is not None and coordinator.remove_node(node_id)
+
+
+async def _reload(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> None:
+    """Start again with changed settings."""
+    hass.config_entries.async_schedule_reload(entry.entry_id)

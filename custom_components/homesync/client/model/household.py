@@ -56,6 +56,12 @@ class NodeState:
         """Whether the node, or its last will, said that it is offline."""
         return self.get(ONLINE) is False
 
+    @property
+    def online(self) -> bool:
+        """Whether the node is there: by its own word, else because it was heard."""
+        told = self.get(ONLINE)
+        return self.last_seen is not None if told is None else told is True
+
     def get(self, key: str) -> float | StatusValue:
         """The value of a key, None while unknown."""
         value = self.values.get(key)

@@ -1,0 +1,117 @@
+"""What all entities of a household and of a node share."""
+
+from abc import abstractmethod
+from typing import override
+
+from homeassistant.const import STATE_OFF, STATE_ON
+from homeassistant.core import callback
+from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.entity import Entity, EntityDescription
+from homeassistant.helpers.restore_state import RestoreEntity
+
+from .client import LAST_SEEN, ONLINE, NodeState
+from .const import DOMAIN
+from .coordinator import HomeSyncCoordinator, unique_id
+
+
+class HouseholdEntity(Entity):
+    """An entity of the household itself; available whatever happens."""
+
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+
+    def __init__(self, coordinator: HomeSyncCoordinator, description: EntityDescription) -> None:
+        self.coordinator = coordinator
+        self.entity_description = description
+        self._attr_unique_id = unique_id(coordinator.entry.entry_id, description.key)
+        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, coordinator.entry.entry_id)})
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        self.async_on_remove(self.coordinator.listen_household(self._changed))
+        self._take()
+
+    @callback
+    def _changed(self) -> None:
+        self._take()
+        self.async_write_ha_state()
+
+    @abstractmethod
+    def _take(self) -> None:
+        """Take the household's present figures over."""
+
+
+class NodeEntity(Entity):
+    """An entity of one value of a node.
+
+    Available while the household is reachable and the node has not said that it is
+    offline; what tells of the offline node itself stays available.
+    """
+
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+
+    def __init__(
+        self,
+        coordinator: HomeSyncCoordinator,
+        node_id: str,
+        key: str,
+        description: EntityDescription,
+    ) -> None:
+        self.coordinator = coordinator
+        self.entity_description = description
+        self.node_id = node_id
+        self._key = key
+        self._outlives_node = key in (ONLINE, LAST_SEEN)
+        self._attr_unique_id = unique_id(coordinator.entry.entry_id, node_id, key)
+        self._attr_device_info = coordinator.device_info(node_id)
+
+    @property
+    def node(self) -> NodeState:
+        """What is known of the node."""
+        return self.coordinator.household.nodes[self.node_id]
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await self._restore()
+        self.async_on_remove(self.coordinator.listen(self.node_id, self._key, self._changed))
+        self._take_all()
+
+    @callback
+    def _changed(self) -> None:
+        self._take_all()
+        self.async_write_ha_state()
+
+    def _take_all(self) -> None:
+        node = self.node
+        self._attr_available = self.coordinator.reachable and (
+            self._outlives_node or not node.offline
+        )
+        self._take(node)
+
+    @abstractmethod
+    def _take(self, node: NodeState) -> None:
+        """Take the node's present value over."""
+
+    @abstractmethod
+    async def _restore(self) -> None:
+        """Give the value of the last run to the household, for as long as no other comes."""
+
+
+class NodeOnOffEntity(NodeEntity, RestoreEntity):
+    """An entity of a value that is on or off."""
+
+    _attr_is_on: bool | None
+
+    @override
+    def _take(self, node: NodeState) -> None:
+        value = node.get(self._key)
+        self._attr_is_on = value if isinstance(value, bool) else None
+
+    @override
+    async def _restore(self) -> None:
+        last = await self.async_get_last_state()
+        if last is not None and last.state in (STATE_ON, STATE_OFF):
+            self.coordinator.household.restore_value(
+                self.node_id, self._key, last.state == STATE_ON
+            )

@@ -1,0 +1,51 @@
+"""Relays. A switch shows what the node confirmed, never what was merely asked for."""
+
+from typing import Any, override
+
+from homeassistant.components.switch import SwitchDeviceClass, SwitchEntity, SwitchEntityDescription
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .client import RELAY, RelayAction, RelayCommand
+from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator
+from .entity import NodeOnOffEntity
+from .errors import raise_unless_confirmed
+
+PARALLEL_UPDATES = 0
+
+RELAY_SWITCH = SwitchEntityDescription(
+    key="relay", translation_key="relay", device_class=SwitchDeviceClass.OUTLET
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: HomeSyncConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add a relay when its node first tells of it."""
+    entry.runtime_data.add_platform(_build, async_add_entities)
+
+
+def _build(coordinator: HomeSyncCoordinator, node_id: str, key: str) -> Entity | None:
+    if key != RELAY:
+        return None
+    return RelaySwitch(coordinator, node_id, key, RELAY_SWITCH)
+
+
+class RelaySwitch(NodeOnOffEntity, SwitchEntity):
+    """A node's relay."""
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        await self._switch(RelayAction.ON)
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        await self._switch(RelayAction.OFF)
+
+    async def _switch(self, action: RelayAction) -> None:
+        """Wait for the node's answer, which also changes the state."""
+        result = await self.coordinator.household.execute(self.node_id, RelayCommand(action))
+        raise_unless_confirmed(result, self.node_id, self.coordinator.entry.title)
