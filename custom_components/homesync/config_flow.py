@@ -118,6 +118,8 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         self._take(user_input)
         if not self._typed.get(CONF_HOME_ID):
             self._typed[CONF_HOME_ID] = slugify(self._typed[CONF_NAME], separator="-")[:64]
+        if not self._typed[CONF_NAME]:
+            self._typed[CONF_NAME] = self._typed[CONF_HOME_ID]
         self._typed[CONF_CLIENT_ID] = f"homesync_{self._typed[CONF_HOME_ID]}_{secrets.token_hex(4)}"
         return await self._check_and_connect("user")
 
@@ -144,6 +146,13 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             return self._show("reauth_confirm")
         self._take(user_input)
         return await self._check_and_connect("reauth_confirm")
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Give the try up when the dialog is closed."""
+        if self._try is not None:
+            self._try.cancel()
 
     async def async_step_connect(
         self, user_input: dict[str, Any] | None = None

@@ -223,7 +223,7 @@ class Household:
                 case "status":
                     self._apply_status(target, payload, retained, complain)
                 case _:
-                    self._apply_response(target, payload, retained)
+                    self._apply_response(target, payload, retained, complain)
         except ProtocolError as err:
             complain(err)
         except Exception:
@@ -261,14 +261,20 @@ class Household:
         if self._heard(target.node_id):
             self._changed(target.node_id, self._model.apply_status(report, live=not retained))
 
-    def _apply_response(self, target: NodeTopic, payload: bytes, retained: bool) -> None:
+    def _apply_response(
+        self,
+        target: NodeTopic,
+        payload: bytes,
+        retained: bool,
+        complain: Callable[[ProtocolError], None],
+    ) -> None:
         if retained:
             self._complaints.count("retained_answer")
             return
         if target.leaf != "command":
             self._complaints.count("unmatched_answer")
             return
-        response = self._dialect.decode_response(target, payload, self._wall_clock())
+        response = self._dialect.decode_response(target, payload, self._wall_clock(), complain)
         answered = self._inflight.take(response)
         relay = relay_result(response)
         if answered is not None and not answered.outdated and relay is not None:

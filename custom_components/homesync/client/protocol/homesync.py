@@ -16,7 +16,7 @@ from ..records import (
     StatusValue,
 )
 from .metrics import METRICS, UNIT_ALIASES
-from .payloads import dump, load, read_bool, read_number, read_switch, read_text, read_time
+from .payloads import Json, dump, load, read_bool, read_number, read_switch, read_text, read_time
 from .topics import HouseholdTopics, NodeTopic
 
 type Complain = Callable[[ProtocolError], None]
@@ -96,12 +96,7 @@ class HomeSyncDialect:
         content = load(payload)
         at, stamped = read_time(content, arrival)
         unit, low, high = _read_unit(target.leaf, content.get("unit"))
-        quality: int | None = None
-        if content.get("quality") is not None:
-            try:
-                quality = round(read_number(content["quality"], "quality", 0, 100))
-            except ProtocolError as err:
-                complain(err)
+        quality = _read_optional(content, "quality", _read_quality, complain)
         return Reading(
             node_id=target.node_id,
             metric=target.leaf,
@@ -134,21 +129,22 @@ class HomeSyncDialect:
                 complain(err)
         return StatusReport(node_id=target.node_id, fields=tuple(fields), at=at, stamped=stamped)
 
-    def decode_response(self, target: NodeTopic, payload: bytes, arrival: float) -> Response:
-        """Decode an answer."""
+    def decode_response(
+        self, target: NodeTopic, payload: bytes, arrival: float, complain: Complain
+    ) -> Response:
+        """Decode an answer; `complain` is told of fields that were refused."""
         content = load(payload)
         at, stamped = read_time(content, arrival)
         request_id = read_text(content.get("request_id"), "request_id", _MAX_REQUEST_ID)
         status = content.get("status")
         if status not in ("success", "error"):
             raise ProtocolError("invalid_field", "status is neither success nor error")
-        result, error = content.get("result"), content.get("error")
         return Response(
             node_id=target.node_id,
             request_id=request_id,
             success=status == "success",
-            result=read_text(result, "result") if type(result) is str else None,
-            error=read_text(error, "error") if type(error) is str and error else None,
+            result=_read_optional(content, "result", read_text, complain),
+            error=_read_optional(content, "error", read_text, complain),
             at=at,
             stamped=stamped,
         )
@@ -181,6 +177,23 @@ def relay_result(response: Response) -> bool | None:
     return {"on": True, "off": False}.get(response.result or "")
 
 
+def _read_optional[T](
+    content: Json, name: str, read: Callable[[Any, str], T], complain: Complain
+) -> T | None:
+    value = content.get(name)
+    if value is None:
+        return None
+    try:
+        return read(value, name)
+    except ProtocolError as err:
+        complain(err)
+        return None
+
+
+def _read_quality(value: Any, name: str) -> int:
+    return round(read_number(value, name, 0, 100))
+
+
 def _read_unit(metric: str, given: Any) -> tuple[str | None, float, float]:
     """Return a reading's unit and the range of its value in that unit."""
     unit: str | None = None
@@ -195,4 +208,6 @@ def _read_unit(metric: str, given: Any) -> tuple[str | None, float, float]:
     if unit not in known.units:
         raise ProtocolError("unknown_unit", f"unit of {metric} is not known")
     scale, offset = known.units[unit]
-    return unit, (known.low - offset) / scale, (known.high - offset) / scale
+    # Rounded, or the lowest temperature would be out of range in °F.
+    low, high = ((bound - offset) / scale for bound in (known.low, known.high))
+    return unit, round(low, 9), round(high, 9)
