@@ -288,6 +288,8 @@ class Household:
 
     def _heard(self, node_id: str) -> bool:
         """Add a node that is heard for the first time, if there still is room."""
+        if node_id in self._model.nodes:
+            return True
         if not self._has_room(node_id):
             return False
         self._model.add(node_id)

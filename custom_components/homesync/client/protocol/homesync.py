@@ -25,7 +25,7 @@ _TELEMETRY, _STATUS, _RESPONSE, _COMMAND = "telemetry", "status", "response", "c
 _MAX_UNIT = 32
 _MAX_VERSION = 64
 _MAX_REQUEST_ID = 64
-_UNKNOWN_RANGE = 1e15
+_UNKNOWN_RANGE = (-1e15, 1e15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,18 +196,28 @@ def _read_quality(value: Any, name: str) -> int:
 
 def _read_unit(metric: str, given: Any) -> tuple[str | None, float, float]:
     """Return a reading's unit and the range of its value in that unit."""
-    unit: str | None = None
-    if given is not None and given != "":
-        text = read_text(given, "unit", _MAX_UNIT)
-        unit = UNIT_ALIASES.get(text, text)
+    if type(given) is str and (common := _RANGES.get((metric, given))) is not None:
+        return common
     known = METRICS.get(metric)
-    if known is None:
-        return unit, -_UNKNOWN_RANGE, _UNKNOWN_RANGE
-    if unit is None:
-        unit = known.unit
-    if unit not in known.units:
-        raise ProtocolError("unknown_unit", f"unit of {metric} is not known")
-    scale, offset = known.units[unit]
-    # Rounded, or the lowest temperature would be out of range in °F.
-    low, high = ((bound - offset) / scale for bound in (known.low, known.high))
-    return unit, round(low, 9), round(high, 9)
+    if given is None or given == "":
+        return _RANGES[metric, ""] if known is not None else (None, *_UNKNOWN_RANGE)
+    unit = read_text(given, "unit", _MAX_UNIT)
+    if known is not None:
+        raise ProtocolError("unknown_unit", f"unit {unit!r} is none of {metric}")
+    return UNIT_ALIASES.get(unit, unit), *_UNKNOWN_RANGE
+
+
+def _ranges() -> dict[tuple[str, str], tuple[str | None, float, float]]:
+    """Return (metric, unit as sent) → (unit, lowest, highest value), aliases included."""
+    ranges: dict[tuple[str, str], tuple[str | None, float, float]] = {}
+    for name, metric in METRICS.items():
+        for unit, (scale, offset) in metric.units.items():
+            bounds = (unit, (metric.low - offset) / scale, (metric.high - offset) / scale)
+            sent = [alias for alias, meant in UNIT_ALIASES.items() if meant == unit]
+            ranges |= dict.fromkeys(((name, text) for text in (unit or "", *sent)), bounds)
+            if unit == metric.unit:
+                ranges[name, ""] = bounds
+    return ranges
+
+
+_RANGES = _ranges()
