@@ -1,5 +1,6 @@
 """HomeSync: several households, each with its own MQTT broker, in one Home Assistant."""
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
@@ -41,9 +42,12 @@ async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: HomeSyncConfigEntry, device: dr.AnyDeviceEntry
 ) -> bool:
     """Let the user delete a node that is gone."""
-    coordinator = entry.runtime_data
-    node_id = coordinator.node_id_of(device)
-    return node_id is not None and coordinator.remove_node(node_id)
+    if (DOMAIN, entry.entry_id) in device.identifiers:
+        return False
+    if entry.state is not ConfigEntryState.LOADED:
+        return True
+    node_id = entry.runtime_data.node_id_of(device)
+    return node_id is None or entry.runtime_data.remove_node(node_id)
 
 
 async def _reload(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> None:

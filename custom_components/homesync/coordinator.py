@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 import logging
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -133,7 +133,11 @@ class HomeSyncCoordinator:
                 self._announce(self.household.restore_node(node_id), (key,))
         for device in dr.async_entries_for_config_entry(dr.async_get(self._hass), entry_id):
             known = self.node_id_of(device)
-            if known is not None and device.sw_version is not None:
+            if known is None:
+                continue
+            self._register_device(known)
+            self.household.restore_node(known)
+            if device.sw_version is not None:
                 self.household.restore_value(known, FIRMWARE, device.sw_version)
 
     def start(self) -> None:
@@ -175,16 +179,8 @@ class HomeSyncCoordinator:
         return partial(self._household_listeners.remove, update)
 
     def device_info(self, node_id: str) -> DeviceInfo:
-        """Describe a node's device."""
-        node = self.household.nodes.get(node_id)
-        firmware = node.get(FIRMWARE) if node is not None else None
-        return DeviceInfo(
-            identifiers={(DOMAIN, unique_id(self.entry.entry_id, node_id))},
-            manufacturer="HomeSync",
-            name=f"{self.entry.title} {node_id}",
-            sw_version=firmware if isinstance(firmware, str) else None,
-            via_device_id=self.device.id,
-        )
+        """Name the device of a node; it is there before any entity of it."""
+        return DeviceInfo(identifiers={self._device_identifier(node_id)})
 
     def node_id_of(self, device: dr.AnyDeviceEntry) -> str | None:
         """Return the id of the node that a device is, None for other devices."""
@@ -215,6 +211,9 @@ class HomeSyncCoordinator:
         if state is ConnectionState.CONNECTED:
             self._cancel_grace()
             self._set_reachable(True)
+            for flow in list(self.entry.async_get_active_flows(self._hass, {SOURCE_REAUTH})):
+                # The broker has come round; nobody needs to be asked any more.
+                self._hass.config_entries.flow.async_abort(flow["flow_id"])
         elif self.reachable and self._grace is None:
             grace = self.entry.options.get(CONF_GRACE_TIME, DEFAULT_GRACE_TIME)
             self._grace = async_call_later(self._hass, grace, self._on_grace_over)
@@ -252,6 +251,7 @@ class HomeSyncCoordinator:
         if listeners is None:
             # Heard for the first time: these exist for every node.
             self._listeners[node.node_id] = listeners = {}
+            self._register_device(node.node_id)
             self._announce(node, (ONLINE, LAST_SEEN))
             self._update_household()
         self._announce(node, keys)
@@ -287,10 +287,22 @@ class HomeSyncCoordinator:
         for platform in self._platforms:
             platform.flush()
 
+    def _device_identifier(self, node_id: str) -> tuple[str, str]:
+        return (DOMAIN, unique_id(self.entry.entry_id, node_id))
+
+    def _register_device(self, node_id: str) -> None:
+        dr.async_get(self._hass).async_get_or_create(
+            config_entry_id=self.entry.entry_id,
+            identifiers={self._device_identifier(node_id)},
+            manufacturer="HomeSync",
+            name=f"{self.entry.title} {node_id}",
+            via_device_id=self.device.id,
+        )
+
     def _update_firmware(self, node: NodeState) -> None:
         registry = dr.async_get(self._hass)
         device = registry.async_get_device_by_identifier(
-            (DOMAIN, unique_id(self.entry.entry_id, node.node_id)), self.entry.entry_id
+            self._device_identifier(node.node_id), self.entry.entry_id
         )
         firmware = node.get(FIRMWARE)
         if device is not None and isinstance(firmware, str):

@@ -92,9 +92,9 @@ class HouseholdModel:
     def restore(self, node_id: str, key: str, value: float | StatusValue, unit: str | None) -> None:
         """Set a value from before a restart, unless a fresh one is there."""
         node = self.add(node_id)
-        if key == LAST_SEEN and isinstance(value, float):
+        if key == LAST_SEEN and isinstance(value, int | float):
             node.last_seen = node.last_seen or value
-        elif key == LAST_BOOT and isinstance(value, float):
+        elif key == LAST_BOOT and isinstance(value, int | float):
             node.last_boot = node.last_boot or value
         elif key not in node.values and self._accepts(node, key):
             node.values[key] = Value(value, unit, None, 0.0, False)
@@ -186,7 +186,10 @@ class HouseholdModel:
         if not isinstance(uptime, int):
             return ()
         boot = at - uptime
-        if node.last_boot is not None and abs(boot - node.last_boot) < _BOOT_TOLERANCE:
-            return ()
+        if node.last_boot is not None:
+            # An older message, kept by the broker, may tell of an earlier boot.
+            outdated = node.last_seen is not None and at < node.last_seen
+            if outdated or abs(boot - node.last_boot) < _BOOT_TOLERANCE:
+                return ()
         node.last_boot = boot
         return (LAST_BOOT,)
