@@ -1,0 +1,156 @@
+"""A real mosquitto for tests, on a free port of the loopback interface."""
+
+from collections.abc import Iterable, Mapping
+import os
+from pathlib import Path
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+_DEADLINE = 10.0
+_POLL = 0.01
+# Debian keeps the broker where only root's PATH looks.
+_PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+
+
+class Mosquitto:
+    """Keeps its port over restarts; `settings` are configuration lines of the listener.
+
+    With `users` (name to password) anonymous clients are refused.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        users: Mapping[str, str] | None = None,
+        acl: str | None = None,
+        settings: Iterable[str] = (),
+    ) -> None:
+        self.port = 0
+        self._folder = folder
+        self._users = users
+        self._acl = acl
+        self._settings = tuple(settings)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        """Everything it logged so far, over all its lives."""
+        return self._log_file.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RuntimeError("mosquitto does not run")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Return when it accepts connections."""
+        chosen = self.port
+        for _ in range(3):
+            self.port = chosen or _free_port()
+            if self._try_to_start():
+                return
+        raise RuntimeError(f"mosquitto does not start:\n{self.log}")
+
+    def stop(self) -> None:
+        """End it as a service would."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it without giving it a chance to say anything."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def freeze(self) -> None:
+        """Stop its clock: connections stay, nothing is read or answered."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    @property
+    def _log_file(self) -> Path:
+        return self._folder / "mosquitto.log"
+
+    def _try_to_start(self) -> bool:
+        configuration = self._write_configuration()
+        with self._log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [_program("mosquitto"), "-c", configuration], stdout=log, stderr=log
+            )
+        give_up_at = time.monotonic() + _DEADLINE
+        while time.monotonic() < give_up_at:
+            if self._process.poll() is not None:
+                break
+            try:
+                socket.create_connection((self.host, self.port), timeout=1).close()
+            except OSError:
+                time.sleep(_POLL)
+            else:
+                return True
+        self.kill()
+        return False
+
+    def _write_configuration(self) -> Path:
+        lines = [
+            # As root it would become another user, who cannot read these files.
+            "user root",
+            "persistence false",
+            "log_dest stderr",
+            "log_type all",
+            f"listener {self.port} {self.host}",
+            f"allow_anonymous {'false' if self._users else 'true'}",
+            *self._settings,
+        ]
+        if self._users:
+            lines.append(f"password_file {self._write_passwords(self._users)}")
+        if self._acl is not None:
+            acl = self._folder / "acl"
+            acl.write_text(self._acl)
+            acl.chmod(0o600)
+            lines.append(f"acl_file {acl}")
+        configuration = self._folder / "mosquitto.conf"
+        configuration.write_text("\n".join(lines) + "\n")
+        return configuration
+
+    def _write_passwords(self, users: Mapping[str, str]) -> Path:
+        passwords = self._folder / "passwords"
+        passwords.write_text("".join(f"{user}:{word}\n" for user, word in users.items()))
+        passwords.chmod(0o600)
+        hash_them = [_program("mosquitto_passwd"), "-U", str(passwords)]
+        subprocess.run(hash_them, check=True, capture_output=True)
+        return passwords
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(how)
+        try:
+            process.wait(_DEADLINE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server((Mosquitto.host, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name) or shutil.which(name, path=_PLACES)
+    if found is None:
+        raise RuntimeError(f"{name} is not installed: scripts/setup brings it")
+    return found

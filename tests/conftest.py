@@ -1,0 +1,32 @@
+"""Fixtures for all tests."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.broker import Mosquitto
+
+
+@pytest.fixture
+def start_mosquitto(tmp_path: Path, socket_enabled: None) -> Iterator[Callable[..., Mosquitto]]:
+    """Start brokers with the options of `Mosquitto`; all of them end with the test."""
+    started: list[Mosquitto] = []
+
+    def start(**options: Any) -> Mosquitto:
+        folder = tmp_path / f"mosquitto-{len(started)}"
+        folder.mkdir()
+        started.append(Mosquitto(folder, **options))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for broker in started:
+        broker.kill()
+
+
+@pytest.fixture
+def mosquitto(start_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
+    """A running broker that lets everybody in."""
+    return start_mosquitto()

@@ -1,0 +1,1 @@
+"""Tests of the reference node, against a real broker."""
