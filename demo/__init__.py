@@ -1,0 +1,1 @@
+"""A real Home Assistant with two households of simulated nodes, see scripts/demo."""

@@ -1,0 +1,87 @@
+"""The households of the demo, configured as a person would do it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .api import Api
+from .errors import DemoError
+from .ports import LOOPBACK
+from .state import State
+
+_FLOW = "config/config_entries/flow"
+_ENTRY = "config/config_entries/entry"
+_FLOW_PAUSE = 0.2
+_FLOW_WITHIN = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HouseholdPlan:
+    """A household and how many nodes it has; its user at the broker is called `home_id`."""
+
+    home_id: str
+    name: str
+    nodes: int
+
+    @property
+    def node_ids(self) -> tuple[str, ...]:
+        """As the simulator names them."""
+        return tuple(f"plug-{number + 1}" for number in range(self.nodes))
+
+
+PLANS = (
+    HouseholdPlan(home_id="villa", name="Villa", nodes=5),
+    HouseholdPlan(home_id="cabin", name="Cabin", nodes=3),
+)
+
+
+async def add_missing(api: Api, state: State) -> None:
+    """Add the households that Home Assistant does not have (any more)."""
+    known = {entry["entry_id"] for entry in await api.get(f"{_ENTRY}?domain=homesync")}
+    for plan in PLANS:
+        if state.entries.get(plan.home_id) not in known:
+            state.entries[plan.home_id] = await _add(api, form_values(plan, state))
+            state.save()
+
+
+async def states(api: Api, state: State) -> dict[str, str]:
+    """Give each household's entry state, such as `loaded`, by `home_id`."""
+    entries = {
+        entry["entry_id"]: entry["state"] for entry in await api.get(f"{_ENTRY}?domain=homesync")
+    }
+    return {home_id: entries.get(entry, "missing") for home_id, entry in state.entries.items()}
+
+
+def form_values(plan: HouseholdPlan, state: State) -> dict[str, Any]:
+    """Give what a person would type to add this household."""
+    return {
+        "name": plan.name,
+        "home_id": plan.home_id,
+        "host": LOOPBACK,
+        "port": state.broker_port,
+        "tls": False,
+        "username": plan.home_id,
+        "password": state.broker_password(plan.home_id),
+        "prefix": "homesync",
+    }
+
+
+async def _add(api: Api, values: Mapping[str, Any]) -> str:
+    """Go through the config flow; return the new entry's id."""
+    step = await api.post(_FLOW, {"handler": "homesync"})
+    address = f"{_FLOW}/{step['flow_id']}"
+    if step["type"] == "form":
+        step = await api.post(address, dict(values))
+    try:
+        async with asyncio.timeout(_FLOW_WITHIN):
+            while step["type"] in {"progress", "progress_done"}:
+                await asyncio.sleep(_FLOW_PAUSE)
+                step = await api.get(address)
+    except TimeoutError:
+        raise DemoError(f"adding {values['name']} did not end in {_FLOW_WITHIN:g} s") from None
+    if step["type"] != "create_entry":
+        reason = step.get("errors") or step.get("reason") or step["type"]
+        raise DemoError(f"Home Assistant did not add {values['name']}: {reason}")
+    entry: str = step["result"]["entry_id"]
+    return entry
