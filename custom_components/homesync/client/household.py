@@ -58,6 +58,7 @@ class Household:
     ) -> None:
         loop = asyncio.get_running_loop()
         self.on_node_refused: Callable[[str], None] | None = None
+        self._name = settings.name
         self._logger = logger
         self._wall_clock = wall_clock
         self._dialect = HomeSyncDialect(settings.prefix, settings.home_id)
@@ -97,12 +98,8 @@ class Household:
     @property
     def counts(self) -> dict[str, int]:
         """What was refused, skipped or superseded, and how commands ended, by cause."""
-        return {
-            **self._complaints.counts,
-            **self._model.counts,
-            **self._inflight.counts,
-            "superseded": self._inbox.superseded,
-        }
+        counts = self._complaints.counts + self._model.counts + self._inflight.counts
+        return {**counts, "superseded": self._inbox.superseded}
 
     def add_state_listener(self, listener: StateListener) -> Callable[[], None]:
         """Call `listener(state)` when the connection's state changes; returns what ends that."""
@@ -206,7 +203,7 @@ class Household:
             return True
         self._complaints.count("node_refused")
         if self.on_node_refused is not None:
-            self.on_node_refused(node_id)
+            self._tell(self.on_node_refused, node_id)
         return False
 
     def _refuse_oversize(self, topic: bytes) -> None:
@@ -256,7 +253,7 @@ class Household:
         report = self._dialect.decode_status(target, payload, self._wall_clock(), complain)
         if not report.fields or not (payload or target.node_id in self._model.nodes):
             return
-        if target.leaf == "relay":
+        if any(key is StatusKey.RELAY for key, _ in report.fields):
             self._inflight.state_told(target.node_id)
         if self._heard(target.node_id):
             self._changed(target.node_id, self._model.apply_status(report, live=not retained))
@@ -277,7 +274,9 @@ class Household:
         response = self._dialect.decode_response(target, payload, self._wall_clock(), complain)
         answered = self._inflight.take(response)
         relay = relay_result(response)
-        if answered is not None and not answered.outdated and relay is not None:
+        if answered is None or answered.outdated or relay is None:
+            return
+        if response.node_id in self._model.nodes:
             report = StatusReport(
                 node_id=response.node_id,
                 fields=((StatusKey.RELAY, relay),),
@@ -299,8 +298,15 @@ class Household:
         if not keys:
             return
         node = self._model.nodes[node_id]
-        for listener in self._change_listeners:
-            listener(node, keys)
+        for listener in tuple(self._change_listeners):
+            self._tell(listener, node, keys)
+
+    def _tell[*Ts](self, listener: Callable[[*Ts], None], *news: *Ts) -> None:
+        """Call a listener; one that fails costs neither the others nor the connection."""
+        try:
+            listener(*news)
+        except Exception:
+            self._logger.exception("Household %s: a listener failed", self._name)
 
     def _send_command(self, node_id: str, command: RelayCommand, request_id: str) -> None:
         self._session.publish(

@@ -110,7 +110,7 @@ class Inflight:
     def send_again(self) -> None:
         """The connection is back: repeat what is open, as far as repeats are left."""
         for request in tuple(self._open.values()):
-            if request.attempts and request.sends_left:
+            if request.attempts and request.sends_left and not request.answer.done():
                 self._try_to_send(request)
 
     def connection_lost(self) -> None:

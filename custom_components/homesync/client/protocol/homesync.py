@@ -204,7 +204,7 @@ def _read_unit(metric: str, given: Any) -> tuple[str | None, float, float]:
     unit = read_text(given, "unit", _MAX_UNIT)
     if known is not None:
         raise ProtocolError("unknown_unit", f"unit {unit!r} is none of {metric}")
-    return UNIT_ALIASES.get(unit, unit), *_UNKNOWN_RANGE
+    return unit, *_UNKNOWN_RANGE
 
 
 def _ranges() -> dict[tuple[str, str], tuple[str | None, float, float]]:
@@ -212,7 +212,9 @@ def _ranges() -> dict[tuple[str, str], tuple[str | None, float, float]]:
     ranges: dict[tuple[str, str], tuple[str | None, float, float]] = {}
     for name, metric in METRICS.items():
         for unit, (scale, offset) in metric.units.items():
-            bounds = (unit, (metric.low - offset) / scale, (metric.high - offset) / scale)
+            # Rounded, or the lowest temperature would be out of range in °F.
+            low, high = (round((end - offset) / scale, 9) for end in (metric.low, metric.high))
+            bounds = (unit, low, high)
             sent = [alias for alias, meant in UNIT_ALIASES.items() if meant == unit]
             ranges |= dict.fromkeys(((name, text) for text in (unit or "", *sent)), bounds)
             if unit == metric.unit:

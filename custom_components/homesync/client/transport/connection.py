@@ -54,11 +54,11 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._doubted = False
         self._answers: dict[str, asyncio.Future[list[int]]] = {}
-        self._reader = PacketReader(receiver.on_publish, self._on_packet, receiver.on_oversize)
+        self._reader = PacketReader(_refuse_early, self._on_packet, receiver.on_oversize)
         self._engine = Engine(
             settings,
             self._write,
-            on_connack=lambda code: self._answer("connack", [code]),
+            on_connack=self._on_connack,
             on_suback=lambda packet_id, codes: self._answer(f"suback{packet_id}", codes),
             on_unsuback=lambda packet_id: self._answer(f"unsuback{packet_id}", []),
         )
@@ -127,7 +127,6 @@ class Connection(asyncio.Protocol):
         if self.closed.done():
             return
         self._keepalive.received(self._loop.time())
-        self._doubted = False
         try:
             if acks := self._reader.feed(data):
                 self._write(acks)
@@ -205,6 +204,11 @@ class Connection(asyncio.Protocol):
         if future is not None and not future.done():
             future.set_result(codes)
 
+    def _on_connack(self, code: int) -> None:
+        if code == 0:
+            self._reader.on_publish = self._receiver.on_publish
+        self._answer("connack", [code])
+
     def _on_packet(self, packet: bytes) -> None:
         if packet == _PINGRESP:
             self._keepalive.answered()
@@ -222,18 +226,25 @@ class Connection(asyncio.Protocol):
         if self.closed.done():
             return
         now = self._loop.time()
-        verdict = self._keepalive.judge(now)
+        verdict = self._judge(now)
         wait = 0.0
         if verdict is Verdict.DEAD and self._doubted:
             self._fail(Cause.SILENT, "the broker does not answer pings any more")
             return
+        self._doubted = verdict is Verdict.DEAD
         if verdict is Verdict.DEAD:
-            self._doubted = True
             wait = _SECOND_LOOK
         elif verdict is Verdict.PING:
             self._write(_PINGREQ)
             self._keepalive.pinged(now)
         self._timer = self._loop.call_at(max(now + wait, self._keepalive.due()), self._watch)
+
+    def _judge(self, now: float) -> Verdict:
+        verdict = self._keepalive.judge(now)
+        if verdict is Verdict.DEAD and self._transport and not self._transport.is_reading():
+            # The answer waits where we do not read; the broker wants pings all the same.
+            return Verdict.PING
+        return verdict
 
     def _fail(self, cause: Cause, words: str) -> None:
         self._abort(ConnectError(cause, self._step, words))
@@ -256,6 +267,10 @@ class Connection(asyncio.Protocol):
                 # Nobody may be waiting for it any more.
                 future.exception()
         self._answers.clear()
+
+
+def _refuse_early(_topic: bytes, _payload: bytes, _retained: bool) -> None:
+    raise MalformedPacketError("PUBLISH before CONNACK")
 
 
 _TIMEOUT_WORDS: dict[Step, str] = {

@@ -12,7 +12,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ..errors import CongestedError, HomeSyncError, MalformedPacketError, NotConnectedError
+from ..errors import CongestedError, MalformedPacketError, NotConnectedError
 from ..records import Publication
 from .settings import BrokerSettings
 
@@ -107,8 +107,6 @@ class Engine:
         self._client = client = _PahoClient(self._wire, settings.client_id)
         client.max_inflight_messages_set(_OPEN_QOS1)
         client.max_queued_messages_set(_WAITING_QOS1)
-        if settings.username is not None:
-            client.username_pw_set(settings.username, settings.password)
         client.on_subscribe = self._subscribed
         client.on_unsubscribe = self._unsubscribed
         # Without this callback paho writes from within its own calls.
@@ -116,12 +114,10 @@ class Engine:
 
     def connect(self) -> None:
         """Send CONNECT."""
-        self._call(
-            self._client.connect_async,
-            self._settings.host,
-            self._settings.port,
-            self._settings.keepalive,
-        )
+        settings = self._settings
+        if settings.username is not None:
+            self._call(self._client.username_pw_set, settings.username, settings.password)
+        self._call(self._client.connect_async, settings.host, settings.port, settings.keepalive)
         self._call(self._client.reconnect)
         self.flush()
 
@@ -211,7 +207,5 @@ class Engine:
     def _call[**P, R](self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(*args, **kwargs)
-        except HomeSyncError:
-            raise
         except (ValueError, IndexError, KeyError, TypeError, OSError, struct.error) as err:
             raise MalformedPacketError(f"paho failed with {type(err).__name__}") from err

@@ -33,7 +33,7 @@ class PacketReader:
         on_packet: Callable[[bytes], None],
         on_oversize: Callable[[bytes], None],
     ) -> None:
-        self._on_publish = on_publish
+        self.on_publish = on_publish
         self._on_packet = on_packet
         self._on_oversize = on_oversize
         self._tail = bytearray()
@@ -120,7 +120,7 @@ class PacketReader:
 
     def _publish(self, data: bytes, header: int, start: int, end: int) -> None:
         topic_end, body = self._head(data, header, start, end)
-        self._on_publish(data[start + 2 : topic_end], data[body:end], bool(header & 1))
+        self.on_publish(data[start + 2 : topic_end], data[body:end], bool(header & 1))
 
     def _head(self, data: bytes, header: int, start: int, end: int) -> tuple[int, int]:
         """Check a PUBLISH's variable header; return (end of topic, start of payload).

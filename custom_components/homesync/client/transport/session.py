@@ -49,6 +49,7 @@ class MqttSession:
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._told_down = False
+        self._paused = False
 
     def add_listener(self, listener: StateListener) -> Callable[[], None]:
         """Call `listener(state)` at each change; returns what ends that."""
@@ -81,12 +82,14 @@ class MqttSession:
         self._connection.publish(message)
 
     def pause_reading(self) -> None:
-        """Let the broker wait."""
+        """Let the broker wait, also the next connection's."""
+        self._paused = True
         if self._connection is not None:
             self._connection.pause_reading()
 
     def resume_reading(self) -> None:
         """Take messages again."""
+        self._paused = False
         if self._connection is not None:
             self._connection.resume_reading()
 
@@ -113,7 +116,7 @@ class MqttSession:
             else:
                 ever_connected = True
                 since = loop.time()
-                self._connected()
+                self._connected(connection)
                 error = await asyncio.shield(connection.closed)
                 self._backoff.held(loop.time() - since)
             self._connection = None
@@ -128,8 +131,10 @@ class MqttSession:
             return self._timing.first_gap
         return self._backoff.next()
 
-    def _connected(self) -> None:
+    def _connected(self, connection: Connection) -> None:
         self.error = None
+        if self._paused:
+            connection.pause_reading()
         self._logger.info("Household %s: connected to its broker", self._name)
         self._told_down = False
         self._set(ConnectionState.CONNECTED)

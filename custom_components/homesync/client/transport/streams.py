@@ -41,7 +41,7 @@ async def _resolve(
 ) -> list[aiohappyeyeballs.AddrInfoType]:
     try:
         found = await loop.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as err:
+    except (OSError, ValueError) as err:
         raise ConnectError(
             Cause.CANNOT_RESOLVE, Step.RESOLVE, "the broker's host name cannot be resolved"
         ) from err

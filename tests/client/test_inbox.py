@@ -1,0 +1,224 @@
+"""What has arrived and waits."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextvars import Context
+from functools import partial
+from typing import override
+
+import pytest
+
+from custom_components.homesync.client.inbox import Inbox
+
+MIB = 1024 * 1024
+
+
+class Loop(asyncio.BaseEventLoop):
+    """Time passes only when somebody works or a test lets it pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self.timers: list[tuple[float, Callable[[], object], asyncio.TimerHandle]] = []
+
+    @override
+    def time(self) -> float:
+        return self.now
+
+    @override
+    def call_later[*Ts](
+        self,
+        delay: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(self.now + delay, callback, args, self, context)
+        self.timers.append((delay, partial(callback, *args), handle))
+        return handle
+
+    @property
+    def pause(self) -> float | None:
+        waiting = [delay for delay, _, handle in self.timers if not handle.cancelled()]
+        assert len(waiting) <= 1
+        return waiting[0] if waiting else None
+
+    def let_pause_pass(self) -> None:
+        (delay, callback, _) = self.timers.pop()
+        self.now += delay
+        callback()
+
+
+class House:
+    """Handles a message in `seconds`, and notes it."""
+
+    def __init__(self) -> None:
+        self.loop = Loop()
+        self.seconds = 0.0
+        self.handled: list[tuple[int, bytes, bytes, bool]] = []
+        self.full: list[bool] = []
+        self.inbox: Inbox[int] = Inbox(self.loop, self.handle, self.full.append)
+
+    def handle(self, target: int, topic: bytes, payload: bytes, retained: bool) -> None:
+        self.loop.now += self.seconds
+        self.handled.append((target, topic, payload, retained))
+
+    def put(self, topic: bytes, payload: bytes = b"", *, urgent: bool = False) -> None:
+        self.inbox.put(0, topic, payload, False, urgent)
+
+    @property
+    def payloads(self) -> list[bytes]:
+        return [payload for _, _, payload, _ in self.handled]
+
+    def drain(self) -> None:
+        self.inbox.flush()
+        while self.loop.pause is not None:
+            self.loop.let_pause_pass()
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    house = House()
+    yield house
+    house.loop.close()
+
+
+def test_nothing_is_handed_on_before_the_batch_is_over(house: House) -> None:
+    house.put(b"t")
+    assert not house.handled
+    house.inbox.flush()
+    assert len(house.handled) == 1
+
+
+def test_under_light_load_a_message_is_handed_on_in_the_same_turn(house: House) -> None:
+    house.inbox.put(7, b"topic", b"payload", True, False)
+    house.inbox.flush()
+    assert house.handled == [(7, b"topic", b"payload", True)]
+    assert house.loop.pause is None
+    house.inbox.flush()
+    assert len(house.handled) == 1
+
+
+def test_the_newest_payload_of_a_topic_wins_and_keeps_its_turn(house: House) -> None:
+    for payload in (b"1", b"2", b"3"):
+        house.put(b"a", payload)
+        house.put(b"b", payload + payload)
+    house.inbox.flush()
+    assert house.payloads == [b"3", b"33"]
+    assert house.inbox.superseded == 4
+
+
+def test_what_was_handed_on_is_not_superseded(house: House) -> None:
+    house.put(b"a", b"1")
+    house.inbox.flush()
+    house.put(b"a", b"2")
+    house.inbox.flush()
+    assert house.payloads == [b"1", b"2"]
+    assert house.inbox.superseded == 0
+
+
+def test_urgent_messages_overtake_and_are_never_dropped(house: House) -> None:
+    house.put(b"t", b"telemetry")
+    for payload in (b"on", b"off", b"on"):
+        house.put(b"s", payload, urgent=True)
+    house.inbox.flush()
+    assert house.payloads == [b"on", b"off", b"on", b"telemetry"]
+    assert house.inbox.superseded == 0
+
+
+def test_an_urgent_message_overtakes_what_waits_for_the_next_slice(house: House) -> None:
+    house.seconds = 0.005
+    for number in range(3):
+        house.put(b"t%d" % number, b"telemetry")
+    house.inbox.flush()
+    house.put(b"s", b"urgent", urgent=True)
+    house.drain()
+    assert house.payloads == [b"telemetry", b"urgent", b"telemetry", b"telemetry"]
+
+
+def test_f37_a_slice_ends_after_four_milliseconds_and_pauses_as_long(house: House) -> None:
+    house.seconds = 0.001
+    for number in range(20):
+        house.put(b"t%d" % number)
+    house.inbox.flush()
+    assert len(house.handled) == 5
+    assert house.loop.pause == pytest.approx(0.005)
+    house.drain()
+    assert len(house.handled) == 20
+
+
+def test_a_slice_ends_after_so_many_messages_however_fast_they_are(house: House) -> None:
+    for number in range(1000):
+        house.put(b"t%d" % number, urgent=number % 2 == 0)
+    house.inbox.flush()
+    assert len(house.handled) == 256
+    house.drain()
+    assert len(house.handled) == 1000
+
+
+def test_during_a_pause_new_messages_wait(house: House) -> None:
+    house.seconds = 0.005
+    house.put(b"a")
+    house.put(b"b")
+    house.inbox.flush()
+    house.put(b"c")
+    house.inbox.flush()
+    assert len(house.handled) == 1
+    house.loop.let_pause_pass()
+    assert len(house.handled) == 2
+
+
+def test_one_slow_message_is_followed_by_a_pause_only_if_more_waits(house: House) -> None:
+    house.seconds = 1.0
+    house.put(b"a")
+    house.inbox.flush()
+    assert house.loop.pause is None
+
+
+def test_no_more_bytes_are_asked_for_while_sixteen_mebibytes_wait(house: House) -> None:
+    house.seconds = 0.005
+    block = bytes(MIB)
+    for number in range(16):
+        house.put(b"t%02d" % number, block)
+        assert house.full == ([True] if number == 15 else [])
+    house.put(b"more", block)
+    assert house.full == [True]
+    house.inbox.flush()
+    while house.full == [True]:
+        house.loop.let_pause_pass()
+    assert house.full == [True, False]
+    # A quarter may still wait when bytes are asked for again.
+    assert len(house.handled) in (13, 14)
+    house.drain()
+    assert house.full == [True, False]
+
+
+def test_superseded_payloads_do_not_count_as_waiting(house: House) -> None:
+    for _ in range(100):
+        house.put(b"t", bytes(MIB))
+    assert house.full == []
+    house.put(b"t", b"")
+    for number in range(15):
+        house.put(b"u%d" % number, bytes(MIB))
+    assert house.full == []
+
+
+def test_it_can_become_full_again(house: House) -> None:
+    for _ in range(2):
+        for _ in range(17):
+            house.put(b"s", bytes(MIB), urgent=True)
+        house.drain()
+    assert house.full == [True, False, True, False]
+
+
+def test_closing_forgets_what_waits_and_ends_the_timer(house: House) -> None:
+    house.seconds = 0.005
+    house.put(b"a")
+    house.put(b"b")
+    house.put(b"c", urgent=True)
+    house.inbox.flush()
+    house.inbox.close()
+    assert house.loop.pause is None
+    house.inbox.flush()
+    assert len(house.handled) == 1
+    house.inbox.close()

@@ -1,0 +1,100 @@
+"""A try of a broker before a household is made of it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from custom_components.homesync.client import (
+    Cause,
+    ConnectError,
+    HomeSyncDialect,
+    Step,
+    Timing,
+    preflight,
+)
+from tests.broker import Mosquitto
+
+from .link import FILTERS, Link, settings, until
+from .packets import publish
+from .scripted import Peer, ScriptedBroker
+from .virtual_time import on_virtual_time
+
+
+async def test_a_good_broker_passes_and_is_left_politely(mosquitto: Mosquitto) -> None:
+    filters = [
+        (each.topic_filter, each.qos) for each in HomeSyncDialect("homesync", "villa").subscriptions
+    ]
+    await preflight(settings(mosquitto.port), filters, Timing())
+    await until(lambda: "disconnected." in mosquitto.log)
+    assert "homesync/villa/nodes/+/response/+ (QoS 1)" in mosquitto.log
+
+
+async def test_it_does_not_throw_the_running_household_out(mosquitto: Mosquitto) -> None:
+    async with Link(mosquitto.port) as link:
+        await link.connected()
+        await preflight(settings(mosquitto.port), FILTERS, Timing())
+        assert link.waits == []
+
+
+async def test_a_wrong_password_is_told(tmp_path: Path, socket_enabled: None) -> None:
+    broker = Mosquitto(tmp_path, users={"villa": "right"})
+    broker.start()
+    try:
+        with pytest.raises(ConnectError) as refusal:
+            await preflight(
+                settings(broker.port, username="villa", password="canary"), FILTERS, Timing()
+            )
+    finally:
+        broker.stop()
+    assert (refusal.value.cause, refusal.value.step) == (Cause.NOT_AUTHORISED, Step.CONNACK)
+    assert "canary" not in str(refusal.value)
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@on_virtual_time
+async def test_a_mute_broker_is_given_up_after_the_deadline() -> None:
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    async with ScriptedBroker(Peer.until_closed) as broker:
+        with pytest.raises(ConnectError) as refusal:
+            await preflight(settings(broker.port), FILTERS, Timing(deadline=7))
+    assert (refusal.value.cause, refusal.value.step) == (Cause.TIMED_OUT, Step.CONNACK)
+    assert loop.time() - begin == pytest.approx(7, abs=0.1)
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@on_virtual_time
+async def test_what_arrives_meanwhile_is_ignored() -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.accept()
+        peer.send(publish(b"t", b"x", qos=1), publish(b"t", bytes(300_000), qos=1))
+        await peer.until_closed()
+
+    async with ScriptedBroker(talk) as broker:
+        await preflight(settings(broker.port), FILTERS, Timing())
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@on_virtual_time
+async def test_a_caller_who_leaves_leaves_nothing_behind() -> None:
+    async with ScriptedBroker(Peer.until_closed) as broker:
+        task = asyncio.create_task(preflight(settings(broker.port), FILTERS, Timing()))
+        await until(lambda: broker.peers and broker.peers[0].received)
+        task.cancel()
+        await asyncio.wait((task,))
+        assert task.cancelled()
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@on_virtual_time
+async def test_without_filters_nothing_is_subscribed() -> None:
+    async def accept(peer: Peer) -> None:
+        await peer.packet()
+        peer.send(b"\x20\2\0\0")
+        await peer.until_closed()
+
+    async with ScriptedBroker(accept) as broker:
+        await preflight(settings(broker.port), (), Timing())
+        await until(lambda: len(broker.peers[0].received) == 2)
+        assert [each[0] for each in broker.peers[0].received] == [0x10, 0xE0]
