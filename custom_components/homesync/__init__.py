@@ -32,10 +32,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> 
 
 async def async_unload_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> bool:
     """End one household."""
-    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
-    if unloaded:
-        await entry.runtime_data.stop()
-    return unloaded
+    # First: a node that is heard during the goodbye would be added to platforms that are gone.
+    await entry.runtime_data.stop()
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def async_remove_config_entry_device(

@@ -115,6 +115,7 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         """Ask for everything that a new household needs."""
         if user_input is None:
             return self._show("user")
+        self._typed.pop(CONF_HOME_ID, None)
         self._take(user_input)
         if not self._typed.get(CONF_HOME_ID):
             self._typed[CONF_HOME_ID] = slugify(self._typed[CONF_NAME], separator="-")[:64]
@@ -159,7 +160,8 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Try the broker, showing that it is being tried."""
         if self._try is None:
-            self._try = self.hass.async_create_task(self._connect())
+            # Never done at once: the same form would be sent again, for ever.
+            self._try = self.hass.async_create_task(self._connect(), eager_start=False)
         if not self._try.done():
             return self.async_show_progress(
                 step_id="connect",

@@ -8,6 +8,7 @@ them, so new nodes and metrics appear without a reload.
 from collections.abc import Callable
 from functools import partial
 import logging
+import time
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
@@ -44,6 +45,9 @@ from .const import (
 from .issues import clear_node_limit, report_node_limit
 
 _LOGGER = logging.getLogger(__name__)
+
+# A planned end is none: values must stay for the restart to come.
+_LOST = frozenset((ConnectionState.DISCONNECTED, ConnectionState.ERROR))
 
 type HomeSyncConfigEntry = ConfigEntry[HomeSyncCoordinator]
 type Target = tuple[str, str]
@@ -152,7 +156,6 @@ class HomeSyncCoordinator:
         """End the connection; nothing is left afterwards."""
         self._cancel_grace()
         await self.household.stop()
-        self._cancel_grace()
         clear_node_limit(self._hass, self.entry)
 
     def add_platform(self, build: EntityBuilder, add: AddConfigEntryEntitiesCallback) -> None:
@@ -197,12 +200,13 @@ class HomeSyncCoordinator:
     def remove_node(self, node_id: str) -> bool:
         """Forget a node that is gone; False while it is there."""
         node = self.household.nodes.get(node_id)
-        if node is not None and node.online and self.reachable:
+        if node is not None and self.reachable and node.is_there(time.time()):
             return False
         for target in [target for target in self._announced if target[0] == node_id]:
             del self._announced[target]
         self._listeners.pop(node_id, None)
         self.household.remove_node(node_id)
+        clear_node_limit(self._hass, self.entry)
         self._update_household()
         return True
 
@@ -214,7 +218,7 @@ class HomeSyncCoordinator:
             for flow in list(self.entry.async_get_active_flows(self._hass, {SOURCE_REAUTH})):
                 # The broker has come round; nobody needs to be asked any more.
                 self._hass.config_entries.flow.async_abort(flow["flow_id"])
-        elif self.reachable and self._grace is None:
+        elif state in _LOST and self.reachable and self._grace is None:
             grace = self.entry.options.get(CONF_GRACE_TIME, DEFAULT_GRACE_TIME)
             self._grace = async_call_later(self._hass, grace, self._on_grace_over)
         error = self.household.error

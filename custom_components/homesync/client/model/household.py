@@ -21,6 +21,7 @@ MAX_OTHER_METRICS = 32
 """Per node, of metrics whose names are the node's own: a stranger may invent any number."""
 
 _LAST_SEEN_STEP = 60.0  # told at most once a minute: it changes with every message
+_SILENT = 600.0  # a node that sends no status/online and nothing else for so long is gone
 _BOOT_TOLERANCE = 10.0  # seconds by which uptime and clock of a small node disagree
 
 
@@ -61,6 +62,12 @@ class NodeState:
         """Whether the node is there: by its own word, else because it was heard."""
         told = self.get(ONLINE)
         return self.last_seen is not None if told is None else told is True
+
+    def is_there(self, now: float) -> bool:
+        """Whether the node would come back at once if it were forgotten."""
+        if self.get(ONLINE) is None:
+            return self.last_seen is not None and now - self.last_seen < _SILENT
+        return self.online
 
     def get(self, key: str) -> float | StatusValue:
         """The value of a key, None while unknown."""

@@ -1,0 +1,152 @@
+"""The real Home Assistant with the integration, against a real broker."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
+from typing import Any
+from unittest.mock import PropertyMock, patch
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.homesync.client import Timing
+from custom_components.homesync.const import DOMAIN
+from simulator import Broker, Node, NodeConfig
+from tests.broker import Mosquitto
+
+from .scripted import ScriptedBroker
+from .wire import Wire
+
+type SetUp = Callable[..., Awaitable[MockConfigEntry]]
+type StartNode = Callable[..., Awaitable[Node]]
+type StartScripted = Callable[..., Awaitable[ScriptedBroker]]
+
+_TRANSPORT = "custom_components.homesync.client.transport"
+
+
+@pytest.fixture(autouse=True)
+def _custom_integrations(enable_custom_integrations: None) -> None:
+    """Let Home Assistant load what is under test."""
+
+
+@pytest.fixture(autouse=True)
+def _short_waits() -> Iterator[None]:
+    """Try a broker again at once; how long the waits really are is the client's tests' subject."""
+    with (
+        patch(f"{_TRANSPORT}.session.Timing", partial(Timing, first_gap=0.02)),
+        patch(f"{_TRANSPORT}.backoff._LONGEST", 0.05),
+    ):
+        yield
+
+
+@pytest.fixture
+def all_enabled() -> Iterator[None]:
+    """Add also those entities that are disabled at first."""
+    default = "homeassistant.helpers.entity.Entity.entity_registry_enabled_default"
+    with patch(default, new_callable=PropertyMock, return_value=True):
+        yield
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+def entry_data(port: int, home_id: str = "villa", **changes: Any) -> dict[str, Any]:
+    """The data of a household's config entry."""
+    return {
+        "home_id": home_id,
+        "host": "127.0.0.1",
+        "port": port,
+        "tls": False,
+        "prefix": "homesync",
+        "client_id": f"homesync_{home_id}_0123abcd",
+        **changes,
+    }
+
+
+@pytest.fixture
+async def set_up(hass: HomeAssistant, socket_enabled: None) -> AsyncIterator[SetUp]:
+    """Set households up, and unload those that are loaded at the end."""
+    entries: list[MockConfigEntry] = []
+
+    async def _set_up(
+        port: int,
+        home_id: str = "villa",
+        *,
+        title: str = "Villa",
+        options: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> MockConfigEntry:
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            entry_id=f"entry_{home_id}",
+            title=title,
+            data=entry_data(port, home_id, **changes),
+            options=options or {},
+            unique_id=f"{home_id}@127.0.0.1:{port}",
+        )
+        entry.add_to_hass(hass)
+        entries.append(entry)
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        return entry
+
+    yield _set_up
+    for entry in entries:
+        if entry.state is ConfigEntryState.LOADED:
+            await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.fixture
+async def start_node(mosquitto: Mosquitto) -> AsyncIterator[StartNode]:
+    """Start reference nodes that send telemetry only when told to."""
+    started: list[Node] = []
+
+    async def start(
+        node_id: str = "plug-1", home_id: str = "villa", *, port: int | None = None, **config: Any
+    ) -> Node:
+        node = Node(
+            NodeConfig(
+                home_id=home_id,
+                node_id=node_id,
+                interval=None,
+                backoff_min=0.02,
+                backoff_max=0.05,
+                **config,
+            ),
+            Broker(port=port or mosquitto.port),
+        )
+        started.append(node)
+        await node.start()
+        return node
+
+    yield start
+    for node in started:
+        await node.stop()
+
+
+@pytest.fixture
+async def wire(mosquitto: Mosquitto) -> AsyncIterator[Wire]:
+    wire = Wire(mosquitto.port)
+    await wire.open()
+    yield wire
+    await wire.close()
+
+
+@pytest.fixture
+async def start_scripted(socket_enabled: None) -> AsyncIterator[StartScripted]:
+    """Start brokers that follow a script."""
+    started: list[ScriptedBroker] = []
+
+    async def start(**script: Any) -> ScriptedBroker:
+        broker = ScriptedBroker(**script)
+        await broker.start()
+        started.append(broker)
+        return broker
+
+    yield start
+    for broker in started:
+        await broker.stop()

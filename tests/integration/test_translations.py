@@ -1,0 +1,163 @@
+"""Every text and icon that is asked for is there, with what it needs to be filled in."""
+
+import json
+from pathlib import Path
+import re
+from string import Formatter
+from typing import Any
+
+from homeassistant.helpers.entity import EntityDescription
+import pytest
+import yaml
+
+from custom_components import homesync
+from custom_components.homesync import binary_sensor, config_flow, errors, sensor, switch
+from custom_components.homesync.client import Cause, ConnectionState, Reason
+from custom_components.homesync.const import PLATFORMS
+
+FOLDER = Path(homesync.__file__).parent
+TEXTS: dict[str, Any] = json.loads((FOLDER / "translations" / "en.json").read_text())
+ICONS: dict[str, Any] = json.loads((FOLDER / "icons.json").read_text())
+SERVICES: dict[str, Any] = yaml.safe_load((FOLDER / "services.yaml").read_text())
+
+DESCRIPTIONS: dict[str, list[EntityDescription]] = {
+    "binary_sensor": [binary_sensor.CONNECTED, binary_sensor.NODE_ONLINE],
+    "sensor": [
+        *sensor.HOUSEHOLD_SENSORS,
+        *sensor.VALUE_SENSORS.values(),
+        *sensor.TIME_SENSORS.values(),
+        sensor.OTHER_METRIC,
+    ],
+    "switch": [switch.RELAY_SWITCH],
+}
+OF_COMMANDS = {"node", "household", "detail", "attempts"}
+EXCEPTIONS = {
+    **dict.fromkeys([*errors._KEYS.values(), "refused_without_reason"], OF_COMMANDS),
+    "one_node": {"count"},
+    "not_a_node": {"device"},
+}
+OF_FORMS = {"detail", "name", "home_id", "host", "prefix"}
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def leaves(branch: dict[str, Any]) -> list[str]:
+    found: list[str] = []
+    for value in branch.values():
+        found += leaves(value) if isinstance(value, dict) else [value]
+    return found
+
+
+def source() -> str:
+    return "\n".join(path.read_text() for path in FOLDER.glob("*.py"))
+
+
+@pytest.mark.parametrize("platform", DESCRIPTIONS)
+def test_entities_have_names_and_icons_and_nothing_is_left_over(platform: str) -> None:
+    keys = {each.translation_key for each in DESCRIPTIONS[platform] if each.translation_key}
+    assert set(TEXTS["entity"][platform]) == keys
+    assert set(ICONS["entity"][platform]) == keys
+    for key in keys:
+        assert TEXTS["entity"][platform][key]["name"]
+    for each in DESCRIPTIONS[platform]:
+        # Without a text of its own the device class gives the name and the icon.
+        assert each.translation_key or each.device_class
+
+
+def test_every_platform_is_covered() -> None:
+    assert set(DESCRIPTIONS) == {str(platform) for platform in PLATFORMS}
+    assert set(TEXTS["entity"]) == set(ICONS["entity"]) == set(DESCRIPTIONS)
+
+
+def test_all_states_and_causes_of_a_connection_have_texts() -> None:
+    texts = TEXTS["entity"]["sensor"]["connection_state"]
+    states = {state.value for state in ConnectionState}
+    assert set(texts["state"]) == states
+    assert set(ICONS["entity"]["sensor"]["connection_state"]["state"]) <= states
+    assert set(texts["state_attributes"]) == {"cause", "reason"}
+    causes = {cause.value for cause in Cause}
+    assert set(texts["state_attributes"]["cause"]["state"]) == causes | {"none"}
+
+
+def test_every_reason_of_a_failed_command_has_its_own_text() -> None:
+    assert set(errors._KEYS) == set(Reason)
+    assert len(set(errors._KEYS.values())) == len(Reason)
+
+
+def test_exceptions_have_texts_that_can_be_filled_in() -> None:
+    assert set(TEXTS["exceptions"]) == set(EXCEPTIONS)
+    for key, given in EXCEPTIONS.items():
+        assert placeholders(TEXTS["exceptions"][key]["message"]) <= given, key
+    raised = set(re.findall(r'translation_key="(\w+)"', (FOLDER / "services.py").read_text()))
+    assert raised <= set(EXCEPTIONS)
+
+
+def test_issues_have_texts_that_can_be_filled_in() -> None:
+    used = set(re.findall(r'translation_key="(\w+)"', (FOLDER / "issues.py").read_text()))
+    assert set(TEXTS["issues"]) == used == {"node_limit"}
+    for text in leaves(TEXTS["issues"]["node_limit"]):
+        assert placeholders(text) <= {"household", "limit", "node"}
+
+
+def test_errors_of_forms_have_texts_that_can_be_filled_in() -> None:
+    own = {"invalid_home_id", "invalid_prefix", "home_id_taken", "unknown"}
+    assert set(TEXTS["config"]["error"]) == own | {cause.value for cause in Cause}
+    for text in leaves(TEXTS["config"]):
+        assert placeholders(text) <= OF_FORMS, text
+
+
+@pytest.mark.parametrize("form", config_flow._SCHEMAS)
+def test_every_field_of_a_form_is_named_and_described(form: str) -> None:
+    fields = {str(marker) for marker in config_flow._SCHEMAS[form].schema}
+    texts = TEXTS["config"]["step"][form]
+    assert texts["title"]
+    assert set(texts["data"]) == set(texts["data_description"]) == fields
+
+
+def test_every_option_is_named_and_described() -> None:
+    fields = {str(marker) for marker in config_flow._OPTIONS.schema}
+    texts = TEXTS["options"]["step"]["init"]
+    assert set(texts["data"]) == set(texts["data_description"]) == fields
+
+
+def test_progress_and_its_end_have_texts() -> None:
+    assert set(TEXTS["config"]["progress"]) == {"connect"}
+    assert set(TEXTS["config"]["create_entry"]) == {"ready"}
+    assert 'progress_action="connect"' in source()
+    assert 'description="ready"' in source()
+
+
+def test_every_action_and_its_fields_are_described_and_have_an_icon() -> None:
+    assert set(SERVICES) == set(TEXTS["services"]) == set(ICONS["services"]) == {"send_command"}
+    for name, action in SERVICES.items():
+        texts = TEXTS["services"][name]
+        assert texts["name"]
+        assert texts["description"]
+        assert set(texts["fields"]) == set(action["fields"])
+        assert all({"name", "description"} <= set(field) for field in texts["fields"].values())
+
+
+def test_every_choice_of_an_action_has_a_text() -> None:
+    selects = [
+        field["selector"]["select"]
+        for action in SERVICES.values()
+        for field in action["fields"].values()
+        if "select" in field["selector"]
+    ]
+    assert {select["translation_key"] for select in selects} == set(TEXTS["selector"])
+    for select in selects:
+        assert all(isinstance(option, str) for option in select["options"])
+        texts = TEXTS["selector"][select["translation_key"]]["options"]
+        assert set(texts) == set(select["options"])
+
+
+def test_icons_are_material_design() -> None:
+    assert all(re.fullmatch(r"mdi:[a-z0-9-]+", icon) for icon in leaves(ICONS))
+
+
+def test_texts_are_not_empty_and_hold_no_key_of_home_assistants_own() -> None:
+    for text in leaves(TEXTS):
+        assert text.strip()
+        assert "[%key:" not in text
