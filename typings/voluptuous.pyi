@@ -1,2 +1,2 @@
 # At run time Home Assistant puts its own engine in voluptuous's place.
-from probatio import *
+from probatio import *  # noqa: F403 - every name of it is meant
