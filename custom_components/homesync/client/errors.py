@@ -9,6 +9,7 @@ class Step(StrEnum):
     RESOLVE = "resolve"
     TCP = "tcp"
     TLS = "tls"
+    WEBSOCKET = "websocket"
     CONNACK = "connack"
     SUBSCRIBE = "subscribe"
     LINK = "link"  # connected before, lost now
@@ -22,15 +23,33 @@ class Cause(StrEnum):
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed_out"
     TLS = "tls"
+    TLS_EXPIRED = "tls_expired"
+    TLS_NOT_YET_VALID = "tls_not_yet_valid"
+    TLS_WRONG_HOST = "tls_wrong_host"
+    TLS_UNKNOWN_ISSUER = "tls_unknown_issuer"
+    TLS_SELF_SIGNED = "tls_self_signed"
+    TLS_CLIENT_CERTIFICATE = "tls_client_certificate"
+    WEBSOCKET = "websocket"
     PROTOCOL_VERSION = "protocol_version"
     CLIENT_ID = "client_id"
     SERVER_UNAVAILABLE = "server_unavailable"
     CREDENTIALS = "credentials"
     NOT_AUTHORISED = "not_authorised"
+    BANNED = "banned"
+    QUOTA = "quota"
+    RATE = "rate"
+    TAKEN_OVER = "taken_over"
+    KEEPALIVE = "keepalive"
+    PACKET_TOO_LARGE = "packet_too_large"
+    RECEIVE_MAXIMUM = "receive_maximum"
+    NO_RETAIN = "no_retain"
+    NO_QOS = "no_qos"
+    OTHER_SERVER = "other_server"
     SUBSCRIPTION_REFUSED = "subscription_refused"
     CLOSED = "closed"
     PROTOCOL_ERROR = "protocol_error"
     SILENT = "silent"
+    DEAF = "deaf"
 
 
 class HomeSyncError(Exception):
@@ -38,12 +57,16 @@ class HomeSyncError(Exception):
 
 
 class ConnectError(HomeSyncError):
-    """No connection, or none any more; `str()` says why in words."""
+    """No connection, or none any more; `str()` says why in words.
 
-    def __init__(self, cause: Cause, step: Step, words: str) -> None:
+    `server` is where a broker wants us to go instead, in its own words.
+    """
+
+    def __init__(self, cause: Cause, step: Step, words: str, server: str | None = None) -> None:
         super().__init__(words)
         self.cause = cause
         self.step = step
+        self.server = server
 
 
 class NotConnectedError(HomeSyncError):
@@ -52,6 +75,15 @@ class NotConnectedError(HomeSyncError):
 
 class CongestedError(HomeSyncError):
     """Nothing can be sent now: the broker takes no more bytes or acknowledgements are overdue."""
+
+
+class TooLargeError(HomeSyncError):
+    """A message that this broker never takes; sizes in bytes."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"a message of {size} bytes is above the limit of {limit}")
+        self.size = size
+        self.limit = limit
 
 
 class MalformedPacketError(HomeSyncError):

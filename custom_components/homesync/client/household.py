@@ -13,7 +13,7 @@ import random
 import time
 
 from .complaints import Complaints
-from .errors import CongestedError, ConnectError, NotConnectedError, ProtocolError
+from .errors import ConnectError, HomeSyncError, ProtocolError
 from .inbox import Inbox
 from .inflight import DEFAULT_RETRIES, DEFAULT_TIMEOUT, Inflight
 from .model import HouseholdModel, NodeState
@@ -21,7 +21,10 @@ from .protocol.homesync import HomeSyncDialect, relay_result
 from .protocol.metrics import METRICS
 from .protocol.topics import NodeTopic
 from .records import CommandResult, Reason, RelayCommand, StatusKey, StatusReport, StatusValue
-from .transport.connection import Receiver
+from .transport.connection import Receiver, Subscriptions, Terms
+from .transport.echo import EchoResult
+from .transport.packets import BrokerLimits
+from .transport.policy import NOTHING_LEARNED, Learned
 from .transport.session import MqttSession, StateListener
 from .transport.settings import BrokerSettings, Timing
 from .transport.state import ConnectionState
@@ -42,8 +45,20 @@ class HouseholdSettings:
     max_nodes: int = 100
 
 
+def subscriptions_of(dialect: HomeSyncDialect) -> Subscriptions:
+    """Return what a connection of a household subscribes to."""
+    return Subscriptions(
+        tuple((wanted.topic_filter, wanted.qos) for wanted in dialect.subscriptions),
+        dialect.echo_topics,
+    )
+
+
 class Household:
-    """The nodes of one home over one connection."""
+    """The nodes of one home over one connection.
+
+    `accepts(node_id)` decides on nodes heard for the first time, all of them if it is
+    None; `on_node_refused(node_id)` is told of those that have no room.
+    """
 
     def __init__(
         self,
@@ -51,14 +66,18 @@ class Household:
         broker: BrokerSettings,
         logger: logging.Logger,
         *,
+        learned: Learned = NOTHING_LEARNED,
         timing: Timing | None = None,
+        spread: float = 0.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random_number: Callable[[], float] = random.random,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         loop = asyncio.get_running_loop()
+        self.accepts: Callable[[str], bool] | None = None
         self.on_node_refused: Callable[[str], None] | None = None
         self._name = settings.name
+        self._secured = broker.tls is not None
         self._logger = logger
         self._wall_clock = wall_clock
         self._dialect = HomeSyncDialect(settings.prefix, settings.home_id)
@@ -71,13 +90,20 @@ class Household:
         self._session = MqttSession(
             settings.name,
             broker,
-            [(wanted.topic_filter, wanted.qos) for wanted in self._dialect.subscriptions],
-            Receiver(self._receive, self._inbox.flush, self._refuse_oversize),
+            subscriptions_of(self._dialect),
+            Receiver(
+                on_publish=self._receive,
+                on_batch=self._inbox.flush,
+                on_oversize=self._refuse_oversize,
+            ),
             logger,
+            learned=learned,
             timing=timing,
+            spread=spread,
             sleep=sleep,
             random_number=random_number,
         )
+        self._last_state = self._session.state
         self._session.add_listener(self._on_state)
 
     @property
@@ -94,6 +120,41 @@ class Household:
     def error(self) -> ConnectError | None:
         """Why there is no connection, None while there is one or before the first try."""
         return self._session.error
+
+    @property
+    def learned(self) -> Learned:
+        """What is worth remembering for the next start."""
+        return self._session.learned
+
+    @property
+    def rival(self) -> bool:
+        """Whether another client seems to use our client id."""
+        return self._session.rival
+
+    @property
+    def terms(self) -> Terms | None:
+        """How the present connection was made."""
+        return self._session.terms
+
+    @property
+    def secured(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self._secured
+
+    @property
+    def limits(self) -> BrokerLimits | None:
+        """What the broker announced for the present connection."""
+        return self._session.limits
+
+    @property
+    def echo(self) -> EchoResult | None:
+        """What the last probe found."""
+        return self._session.echo
+
+    @property
+    def certificate_expires(self) -> float | None:
+        """When the broker's certificate ends, in seconds since the epoch."""
+        return self._session.certificate_expires
 
     @property
     def counts(self) -> dict[str, int]:
@@ -139,7 +200,7 @@ class Household:
         for message in self._dialect.forget_node(node_id):
             try:
                 self._session.publish(message)
-            except NotConnectedError, CongestedError:
+            except HomeSyncError:
                 return
 
     async def execute(
@@ -160,6 +221,9 @@ class Household:
         return await self._inflight.execute(node_id, command, timeout, retries)
 
     def _on_state(self, state: ConnectionState) -> None:
+        if state is self._last_state:
+            return
+        self._last_state = state
         if state is ConnectionState.CONNECTED:
             self._inflight.send_again()
         else:
@@ -181,6 +245,8 @@ class Household:
         self._inbox.put(target, topic, payload, retained, target.branch != "telemetry")
 
     def _resolve(self, topic: bytes, payload: bytes) -> NodeTopic | None:
+        if self._session.take_echo(topic, payload):
+            return None
         try:
             target = self._dialect.resolve(topic)
         except ProtocolError as err:
@@ -196,7 +262,14 @@ class Household:
         if not payload:
             # Somebody takes retained messages off the broker; that is no sign of a node.
             return None
-        return target if self._has_room(target.node_id) else None
+        return target if self._may_add(target.node_id) else None
+
+    def _may_add(self, node_id: str) -> bool:
+        """Whether a node that is heard for the first time is wanted and has room."""
+        if self.accepts is not None and not self.accepts(node_id):
+            self._complaints.count("node_not_accepted")
+            return False
+        return self._has_room(node_id)
 
     def _has_room(self, node_id: str) -> bool:
         if self._model.has_room(node_id):
@@ -310,5 +383,6 @@ class Household:
 
     def _send_command(self, node_id: str, command: RelayCommand, request_id: str) -> None:
         self._session.publish(
-            self._dialect.encode_command(node_id, command, request_id, self._wall_clock())
+            self._dialect.encode_command(node_id, command, request_id, self._wall_clock()),
+            partial(self._inflight.broker_answered, request_id),
         )

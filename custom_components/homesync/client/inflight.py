@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import secrets
 
-from .errors import CongestedError, NotConnectedError
+from .errors import CongestedError, NotConnectedError, TooLargeError
 from .records import CommandResult, Outcome, Reason, RelayCommand, Response
+from .transport.reasons import FAILURE, NO_SUBSCRIBERS, reason_of
 
 DEFAULT_TIMEOUT = 5.0
 DEFAULT_RETRIES = 3
@@ -30,6 +31,7 @@ class _Request:
     first_sent: float | None = None
     latency: float | None = None
     state_told: bool = False
+    refusal: str | None = None
     failure: Reason = Reason.NO_ANSWER
 
 
@@ -48,8 +50,8 @@ class Answered:
 class Inflight:
     """The open commands of one household.
 
-    `send(node_id, command, request_id)` sends once, or raises NotConnectedError or
-    CongestedError; `clock` gives monotonic seconds.
+    `send(node_id, command, request_id)` sends once, or raises NotConnectedError,
+    CongestedError or TooLargeError; `clock` gives monotonic seconds.
     """
 
     def __init__(
@@ -100,6 +102,17 @@ class Inflight:
         request.latency = now - first_sent
         request.answer.set_result(response)
         return Answered(request.command, request.attempts > 1 and request.state_told)
+
+    def broker_answered(self, request_id: str, code: int) -> None:
+        """Take the broker's own answer to a command; only MQTT 5 tells of refusals."""
+        request = self._open.get(request_id)
+        if request is None or request.answer.done():
+            return
+        if code >= FAILURE:
+            request.refusal = reason_of(code).words
+            request.answer.set_result(None)
+        elif code == NO_SUBSCRIBERS:
+            request.failure = Reason.NOBODY_LISTENS
 
     def state_told(self, node_id: str) -> None:
         """A node told its state by itself."""
@@ -160,6 +173,9 @@ class Inflight:
         except CongestedError:
             request.failure = Reason.CONGESTED
             return False
+        except TooLargeError:
+            request.failure = Reason.TOO_LARGE
+            return False
         request.failure = Reason.NO_ANSWER
         request.sends_left -= 1
         request.attempts += 1
@@ -175,6 +191,10 @@ class Inflight:
     def _result(self, request: _Request) -> CommandResult:
         if not request.answer.done():
             return self._ended(request, Outcome.TIMED_OUT, request.failure)
+        if request.refusal is not None:
+            return self._ended(
+                request, Outcome.REJECTED, Reason.REFUSED_BY_BROKER, detail=request.refusal
+            )
         response = request.answer.result()
         if response is None:
             return self._ended(request, Outcome.CANCELLED, Reason.STOPPED)

@@ -99,9 +99,12 @@ class Reason(StrEnum):
     """Why a command was not confirmed."""
 
     REFUSED_BY_NODE = "refused_by_node"
+    REFUSED_BY_BROKER = "refused_by_broker"
+    TOO_LARGE = "too_large"
     NODE_OFFLINE = "node_offline"
     NOT_CONNECTED = "not_connected"
     NO_ANSWER = "no_answer"
+    NOBODY_LISTENS = "nobody_listens"
     CONNECTION_LOST = "connection_lost"
     CONGESTED = "congested"
     STOPPED = "stopped"

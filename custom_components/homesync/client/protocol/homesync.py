@@ -17,7 +17,7 @@ from ..records import (
 )
 from .metrics import METRICS, UNIT_ALIASES
 from .payloads import Json, dump, load, read_bool, read_number, read_switch, read_text, read_time
-from .topics import HouseholdTopics, NodeTopic
+from .topics import ECHO_NODE, HouseholdTopics, NodeTopic
 
 type Complain = Callable[[ProtocolError], None]
 
@@ -71,6 +71,11 @@ class HomeSyncDialect:
             Subscription(self._topics.filter(_TELEMETRY), 0),
             Subscription(self._topics.filter(_STATUS), 1),
             Subscription(self._topics.filter(_RESPONSE), 1),
+        )
+
+        self.echo_topics = tuple(
+            (self._topics.filter(branch), f"{self._topics.root}/{ECHO_NODE}/{branch}/{leaf}")
+            for branch, leaf in ((_TELEMETRY, "echo"), (_STATUS, "online"), (_RESPONSE, "command"))
         )
 
     def resolve(self, topic: bytes) -> NodeTopic:

@@ -1,39 +1,72 @@
 """One MQTT connection, from the name look-up to the goodbye; never used twice."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+import contextlib
+from dataclasses import dataclass, replace
+import ssl
 from typing import cast, override
 
-from ..errors import Cause, ConnectError, MalformedPacketError, NotConnectedError, Step
+from ..errors import (
+    Cause,
+    CongestedError,
+    ConnectError,
+    HomeSyncError,
+    MalformedPacketError,
+    NotConnectedError,
+    Step,
+    TooLargeError,
+)
 from ..records import Publication
-from .engine import Engine
+from .engine import Engine, OnAnswer
 from .keepalive import KeepAlive, Verdict
+from .packets import Answer, BrokerLimits, Connack, MqttVersion
 from .reader import OnPublish, PacketReader
-from .reasons import SUBACK_FAILURE, connack_cause
-from .settings import BrokerSettings
-from .streams import open_stream
-
-type Filters = Sequence[tuple[str, int]]
+from .reasons import FAILURE, reason_of
+from .settings import BrokerSettings, Transport
+from .streams import WebSocketTransport, acknowledge_quickly, insecure, open_stream
 
 _PINGREQ = b"\xc0\x00"
 _PINGRESP = b"\xd0\x00"
 # Bytes that came while the loop was blocked are read before a silence is judged.
 _SECOND_LOOK = 0.05
 _UNSUBACK_WITHIN = 1.0
+_HIGHEST_QOS = 2
+_ALERT_WITHIN = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Subscriptions:
+    """Filters with the QoS to ask for; `echo_topics` are (filter, topic of no node under it)."""
+
+    filters: tuple[tuple[str, int], ...] = ()
+    echo_topics: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """Where a connection hands what it received; replaced by the session's owner."""
+    """Where a connection hands what it received."""
 
-    def __init__(
-        self,
-        on_publish: OnPublish,
-        on_batch: Callable[[], None],
-        on_oversize: Callable[[bytes], None],
-    ) -> None:
-        self.on_publish = on_publish
-        self.on_batch = on_batch
-        self.on_oversize = on_oversize
+    on_publish: OnPublish
+    on_batch: Callable[[], None]
+    on_oversize: Callable[[bytes], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What may differ from one attempt to the next.
+
+    `listen_first` waits a moment before CONNECT: with TLS 1.3 a broker refuses our certificate
+    after the handshake, and if it has not read what we sent its alert is lost in a reset.
+    """
+
+    version: MqttVersion
+    transport: Transport
+    keepalive: int
+    window: int
+    retain: bool = True
+    qos: int = 1
+    listen_first: bool = False
 
 
 class Connection(asyncio.Protocol):
@@ -42,27 +75,48 @@ class Connection(asyncio.Protocol):
     `closed` is done when the connection is no more, with the reason as its result.
     """
 
-    def __init__(self, settings: BrokerSettings, filters: Filters, receiver: Receiver) -> None:
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        terms: Terms,
+        subscriptions: Subscriptions,
+        receiver: Receiver,
+    ) -> None:
         loop = asyncio.get_running_loop()
+        settings = replace(
+            settings.lowered(retain=terms.retain, qos=terms.qos), keepalive=terms.keepalive
+        )
         self.closed: asyncio.Future[ConnectError] = loop.create_future()
+        self.terms = terms
+        self.connack: Connack | None = None
         self._loop = loop
         self._settings = settings
-        self._filters = filters
+        self._filters = subscriptions.filters
         self._receiver = receiver
         self._step = Step.RESOLVE
         self._transport: asyncio.Transport | None = None
+        self._websocket: WebSocketTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._doubted = False
-        self._answers: dict[str, asyncio.Future[list[int]]] = {}
-        self._reader = PacketReader(_refuse_early, self._on_packet, receiver.on_oversize)
-        self._engine = Engine(
-            settings,
-            self._write,
-            on_connack=self._on_connack,
-            on_suback=lambda packet_id, codes: self._answer(f"suback{packet_id}", codes),
-            on_unsuback=lambda packet_id: self._answer(f"unsuback{packet_id}", []),
+        self._answers: dict[str, asyncio.Future[tuple[int, ...]]] = {}
+        self._reader = PacketReader(
+            _refuse_early, self._on_packet, receiver.on_oversize, terms.version
         )
-        self._keepalive = KeepAlive(settings.keepalive, loop.time())
+        self._engine = Engine(settings, terms.version, self._write, self, terms.window)
+        self._keepalive = KeepAlive(terms.keepalive, loop.time())
+
+    @property
+    def limits(self) -> BrokerLimits:
+        """What the broker announced."""
+        return self._engine.limits
+
+    @property
+    def certificate_expires(self) -> float | None:
+        """When the broker's certificate ends, in seconds since the epoch; None if unknown."""
+        secured = self._transport.get_extra_info("ssl_object") if self._transport else None
+        certificate = secured.getpeercert() if secured is not None else None
+        ends = certificate.get("notAfter") if certificate else None
+        return float(ssl.cert_time_to_seconds(ends)) if isinstance(ends, str) else None
 
     async def open(self, deadline: float) -> None:
         """Connect and subscribe within `deadline` seconds, or raise ConnectError."""
@@ -86,27 +140,40 @@ class Connection(asyncio.Protocol):
         self._step = Step.LINK
         self._watch()
 
-    def publish(self, message: Publication) -> None:
-        """Send a message; raises NotConnectedError or CongestedError if it was not sent."""
+    def publish(self, message: Publication, on_answer: OnAnswer | None = None) -> None:
+        """Send a message; `on_answer` is told the broker's code if it is QoS 1.
+
+        Raises NotConnectedError, CongestedError or TooLargeError if it was not sent.
+        """
         if self.closed.done():
             raise NotConnectedError("not connected")
         try:
-            self._engine.publish(message)
+            self._engine.publish(message, on_answer)
         except MalformedPacketError as err:
             self._fail(Cause.PROTOCOL_ERROR, str(err))
             raise NotConnectedError("not connected") from err
 
     async def close(self, goodbye: float) -> None:
-        """Unsubscribe, send DISCONNECT and wait until it is out, at most `goodbye` seconds."""
+        """Say goodbye and wait until it is out, at most `goodbye` seconds."""
         try:
             async with asyncio.timeout(goodbye):
                 if not self.closed.done():
                     await self._say_goodbye()
                 await asyncio.shield(self.closed)
-        except TimeoutError, MalformedPacketError, ConnectError:
+        except TimeoutError, HomeSyncError:
             pass
         finally:
             self._abort(ConnectError(Cause.CLOSED, self._step, "ended"))
+        await self.wait_closed()
+
+    async def wait_closed(self) -> None:
+        """Return when nothing is left of a connection that has ended."""
+        if self._websocket is not None:
+            await self._websocket.wait_closed()
+
+    def end(self, cause: Cause, words: str) -> None:
+        """Give the connection up at once."""
+        self._fail(cause, words)
 
     def pause_reading(self) -> None:
         """Take no more bytes until `resume_reading`: the broker waits."""
@@ -121,6 +188,8 @@ class Connection(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        if isinstance(transport, WebSocketTransport):
+            self._websocket = transport
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -133,10 +202,16 @@ class Connection(asyncio.Protocol):
         except MalformedPacketError as err:
             self._fail(Cause.PROTOCOL_ERROR, f"the broker broke the rules of MQTT: {err}")
         finally:
+            if self._transport is not None:
+                acknowledge_quickly(self._transport)
             self._receiver.on_batch()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
+        if isinstance(exc, ssl.SSLError):
+            # With TLS 1.3 a refused certificate of ours shows only after the handshake.
+            self._abort(insecure(exc))
+            return
         words = "the broker closed the connection"
         self._fail(Cause.CLOSED, words if exc is None else f"{words} ({type(exc).__name__})")
 
@@ -151,33 +226,70 @@ class Connection(asyncio.Protocol):
         except MalformedPacketError as err:
             self._fail(Cause.PROTOCOL_ERROR, str(err))
 
+    def on_connack(self, connack: Connack) -> None:
+        """Part of EngineEvents."""
+        self.connack = connack
+        if connack.code == 0:
+            self._reader.on_publish = self._receiver.on_publish
+        self._answer("connack", (connack.code,))
+
+    def on_suback(self, answer: Answer) -> None:
+        """Part of EngineEvents."""
+        self._answer(f"suback{answer.packet_id}", answer.codes)
+
+    def on_unsuback(self, answer: Answer) -> None:
+        """Part of EngineEvents."""
+        self._answer(f"unsuback{answer.packet_id}", answer.codes)
+
+    def on_disconnect(self, code: int, server_reference: str | None) -> None:
+        """Part of EngineEvents."""
+        reason = reason_of(code)
+        self._abort(ConnectError(reason.cause, self._step, reason.words, server_reference))
+
     async def _open(self) -> None:
-        await open_stream(self._settings, self, self._enter)
+        await open_stream(self._settings, self.terms.transport, self, self._enter)
         self._enter(Step.CONNACK)
-        connack = self._expect("connack")
+        if self.terms.listen_first:
+            await asyncio.wait((self.closed,), timeout=_ALERT_WITHIN)
+        answered = self._expect("connack")
         self._engine.connect()
-        (code,) = await connack
+        (code,) = await answered
         if code != 0:
-            cause, words = connack_cause(code)
-            raise ConnectError(cause, Step.CONNACK, words)
+            reason = reason_of(code)
+            server = self.connack.server_reference if self.connack is not None else None
+            raise ConnectError(reason.cause, Step.CONNACK, reason.words, server)
+        if self.limits.keepalive:
+            self._keepalive = KeepAlive(self.limits.keepalive, self._loop.time())
         self._enter(Step.SUBSCRIBE)
         if self._filters:
             codes = await self._expect(f"suback{self._engine.subscribe(self._filters)}")
             self._check_granted(codes)
+        if self._settings.birth is not None:
+            # A broker that does not take it is of use all the same.
+            with contextlib.suppress(CongestedError, TooLargeError):
+                self._engine.publish(self._settings.birth)
+        if self.closed.done():
+            raise self.closed.result()
 
-    def _check_granted(self, codes: list[int]) -> None:
+    def _check_granted(self, codes: tuple[int, ...]) -> None:
         if len(codes) != len(self._filters):
             raise ConnectError(Cause.PROTOCOL_ERROR, Step.SUBSCRIBE, "SUBACK of the wrong length")
         for (topic_filter, _), code in zip(self._filters, codes, strict=True):
-            if code >= SUBACK_FAILURE:
+            if code >= FAILURE:
                 raise ConnectError(
                     Cause.SUBSCRIPTION_REFUSED,
                     Step.SUBSCRIBE,
                     f"the broker does not allow to subscribe to {topic_filter}",
                 )
+            if code > _HIGHEST_QOS:
+                raise ConnectError(
+                    Cause.PROTOCOL_ERROR,
+                    Step.SUBSCRIBE,
+                    f"SUBACK with the unknown code {code:#04x}",
+                )
 
     async def _say_goodbye(self) -> None:
-        if self._filters:
+        if self._filters and not self._settings.session_expiry:
             packet_id = self._engine.unsubscribe(
                 [topic_filter for topic_filter, _ in self._filters]
             )
@@ -186,28 +298,31 @@ class Connection(asyncio.Protocol):
                     await self._expect(f"unsuback{packet_id}")
             except TimeoutError:
                 pass
+        if self._settings.farewell is not None:
+            await self._publish_and_wait(self._settings.farewell)
         if self._transport is not None and not self.closed.done():
             self._engine.disconnect()
             self._transport.close()
 
+    async def _publish_and_wait(self, message: Publication) -> None:
+        answered = asyncio.Event()
+        self.publish(message, lambda _: answered.set())
+        if message.qos and self.limits.maximum_qos:
+            await answered.wait()
+
     def _enter(self, step: Step) -> None:
         self._step = step
 
-    def _expect(self, answer: str) -> asyncio.Future[list[int]]:
+    def _expect(self, answer: str) -> asyncio.Future[tuple[int, ...]]:
         future = self._answers[answer] = self._loop.create_future()
         if self.closed.done():
             future.set_exception(self.closed.result())
         return future
 
-    def _answer(self, answer: str, codes: list[int]) -> None:
+    def _answer(self, answer: str, codes: tuple[int, ...]) -> None:
         future = self._answers.pop(answer, None)
         if future is not None and not future.done():
             future.set_result(codes)
-
-    def _on_connack(self, code: int) -> None:
-        if code == 0:
-            self._reader.on_publish = self._receiver.on_publish
-        self._answer("connack", [code])
 
     def _on_packet(self, packet: bytes) -> None:
         if packet == _PINGRESP:
@@ -277,6 +392,7 @@ _TIMEOUT_WORDS: dict[Step, str] = {
     Step.RESOLVE: "the broker's host name was not resolved in time",
     Step.TCP: "the broker does not answer",
     Step.TLS: "the broker did not finish the TLS handshake",
+    Step.WEBSOCKET: "the broker did not finish the WebSocket handshake",
     Step.CONNACK: "the broker did not answer the CONNECT; is this an MQTT port?",
     Step.SUBSCRIBE: "the broker did not answer the SUBSCRIBE",
     Step.LINK: "the broker does not answer",

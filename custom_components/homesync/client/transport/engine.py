@@ -1,25 +1,45 @@
 """paho as MQTT state machine, without a socket: it builds packets and tracks their answers.
 
 The only file that imports paho. `_create_socket` is the one private name that is
-overridden; the same in paho 2.1.0 and 2.2.0.
+overridden; the same in paho 2.1.0 and 2.2.0. What the broker answers is decoded in
+`packets.py`; paho is shown only what its own bookkeeping needs, in its plainest form:
+it stumbles over codes and properties that it does not know.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 import struct
-from typing import Any, override
+from typing import Any, Protocol, override
 
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ..errors import CongestedError, MalformedPacketError, NotConnectedError
+from ..errors import CongestedError, MalformedPacketError, NotConnectedError, TooLargeError
 from ..records import Publication
+from .packets import (
+    Answer,
+    BrokerLimits,
+    Connack,
+    MqttVersion,
+    read_connack,
+    read_disconnect,
+    read_puback,
+    read_suback,
+)
+from .reader import SOFT_LIMIT
 from .settings import BrokerSettings
 
-_CONNACK, _PUBACK, _SUBACK, _UNSUBACK = 0x20, 0x40, 0x90, 0xB0
-# What mosquitto offers as receive maximum; more QoS 1 messages wait inside paho.
-_OPEN_QOS1 = 20
+_CONNACK, _PUBACK, _SUBACK, _UNSUBACK, _DISCONNECT = 0x20, 0x40, 0x90, 0xB0, 0xE0
+_ACCEPTED = {MqttVersion.V311: b"\x20\x02\x00\x00", MqttVersion.V5: b"\x20\x03\x00\x00\x00"}
+_ACKNOWLEDGED = b"\x40\x02"
 _WAITING_QOS1 = 1000
+_HEADERS = 16  # bytes of a PUBLISH besides topic and payload, at most
+
+
+type OnAnswer = Callable[[int], None]
 
 
 class Wire:
@@ -68,11 +88,12 @@ class Wire:
 class _PahoClient(Client):
     """paho's client on a wire instead of a socket."""
 
-    def __init__(self, wire: Wire, client_id: str) -> None:
+    def __init__(self, wire: Wire, settings: BrokerSettings, version: MqttVersion) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=True,
+            client_id=settings.client_id,
+            clean_session=settings.session_expiry == 0 if version is MqttVersion.V311 else None,
+            protocol=MQTTProtocolVersion(version),
             # paho would otherwise connect again by itself, inside a read.
             reconnect_on_failure=False,
         )
@@ -83,41 +104,73 @@ class _PahoClient(Client):
         return self._wire
 
 
-class Engine:
-    """One MQTT 3.1.1 connection's state machine; never used for a second connection.
+class EngineEvents(Protocol):
+    """Who is told of the broker's answers."""
 
-    `write` sends bytes; `on_connack(code)` and `on_suback(packet id, codes)` tell of
-    answers. Whatever paho raises becomes MalformedPacketError: its state is unknown then.
+    def on_connack(self, connack: Connack) -> None:
+        """CONNECT was answered."""
+
+    def on_suback(self, answer: Answer) -> None:
+        """SUBSCRIBE was answered."""
+
+    def on_unsuback(self, answer: Answer) -> None:
+        """UNSUBSCRIBE was answered."""
+
+    def on_disconnect(self, code: int, server_reference: str | None) -> None:
+        """The broker ends the connection (MQTT 5)."""
+
+
+class Engine:
+    """One MQTT connection's state machine; never used for a second connection.
+
+    `write` sends bytes. Whatever paho raises becomes MalformedPacketError: its state is
+    unknown then.
     """
 
     def __init__(
         self,
         settings: BrokerSettings,
+        version: MqttVersion,
         write: Callable[[bytes], None],
-        on_connack: Callable[[int], None],
-        on_suback: Callable[[int, list[int]], None],
-        on_unsuback: Callable[[int], None],
+        events: EngineEvents,
+        window: int,
     ) -> None:
+        self.limits = BrokerLimits()
         self._settings = settings
-        self._on_connack = on_connack
-        self._on_suback = on_suback
-        self._on_unsuback = on_unsuback
+        self._version = version
+        self._events = events
+        self._window = window
         self._wire = Wire(write)
         self._connected = False
-        self._client = client = _PahoClient(self._wire, settings.client_id)
-        client.max_inflight_messages_set(_OPEN_QOS1)
-        client.max_queued_messages_set(_WAITING_QOS1)
-        client.on_subscribe = self._subscribed
-        client.on_unsubscribe = self._unsubscribed
+        self._open: dict[int, OnAnswer | None] = {}
+        self._waiting: deque[tuple[Publication, OnAnswer | None]] = deque()
+        self._client = client = _PahoClient(self._wire, settings, version)
+        # paho's own window cannot be changed to what CONNACK asks for.
+        client.max_inflight_messages_set(0)
         # Without this callback paho writes from within its own calls.
         client.on_socket_register_write = lambda *_: None
 
     def connect(self) -> None:
         """Send CONNECT."""
         settings = self._settings
+        extra: dict[str, Any] = {}
         if settings.username is not None:
             self._call(self._client.username_pw_set, settings.username, settings.password)
-        self._call(self._client.connect_async, settings.host, settings.port, settings.keepalive)
+        if (will := settings.will) is not None:
+            self._call(self._client.will_set, will.topic, will.payload, will.qos, will.retain)
+        if self._version is MqttVersion.V5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's
+            properties.MaximumPacketSize = SOFT_LIMIT
+            if settings.session_expiry:
+                properties.SessionExpiryInterval = settings.session_expiry
+            extra = {"clean_start": settings.session_expiry == 0, "properties": properties}
+        self._call(
+            self._client.connect_async,
+            settings.host,
+            settings.port,
+            settings.keepalive,
+            **extra,
+        )
         self._call(self._client.reconnect)
         self.flush()
 
@@ -126,16 +179,25 @@ class Engine:
         kind = packet[0] & 0xF0
         if kind == _CONNACK:
             self._take_connack(packet)
-            return
-        if not self._connected:
+        elif not self._connected and kind != _DISCONNECT:
             raise MalformedPacketError("packet before CONNACK")
-        if kind not in (_PUBACK, _SUBACK, _UNSUBACK) or len(packet) < (5 if kind == _SUBACK else 4):
+        elif kind == _PUBACK:
+            self._take_puback(packet)
+        elif kind == _SUBACK:
+            self._events.on_suback(read_suback(packet, self._version))
+        elif kind == _UNSUBACK:
+            self._events.on_unsuback(read_suback(packet, self._version))
+        elif kind == _DISCONNECT and self._version is MqttVersion.V5:
+            self._events.on_disconnect(*read_disconnect(packet))
+        else:
             raise MalformedPacketError(f"unexpected packet {packet[:4].hex()}")
-        self._hand_to_paho(packet)
 
     def subscribe(self, filters: Iterable[tuple[str, int]]) -> int:
         """Send SUBSCRIBE; return its packet id."""
-        _, packet_id = self._call(self._client.subscribe, list(filters))
+        wanted: list[Any] = list(filters)
+        if self._version is MqttVersion.V5:
+            wanted = [(text, self._call(SubscribeOptions, qos)) for text, qos in filters]
+        _, packet_id = self._call(self._client.subscribe, wanted)
         self.flush()
         return int(packet_id or 0)
 
@@ -145,18 +207,26 @@ class Engine:
         self.flush()
         return int(packet_id or 0)
 
-    def publish(self, message: Publication) -> None:
-        """Send a message; raises NotConnectedError or CongestedError if it was not sent."""
+    def publish(self, message: Publication, on_answer: OnAnswer | None = None) -> None:
+        """Send a message, lowered to what the broker offers.
+
+        A QoS 1 message waits while the broker has enough of them open; `on_answer` is
+        told the broker's code. Raises NotConnectedError or CongestedError if it is not
+        sent, TooLargeError if this broker never takes it.
+        """
         if not self._connected:
             raise NotConnectedError("not connected")
         if self._wire.paused:
             raise CongestedError("the broker takes no more bytes now")
-        info = self._call(
-            self._client.publish, message.topic, message.payload, message.qos, message.retain
-        )
-        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+        self._check_size(message)
+        if not message.qos or not self.limits.maximum_qos:
+            self._send(message, 0)
+        elif self._has_window and not self._waiting:
+            self._open[self._send(message, 1)] = on_answer
+        elif len(self._waiting) < _WAITING_QOS1:
+            self._waiting.append((message, on_answer))
+        else:
             raise CongestedError("too many messages wait for the broker's acknowledgement")
-        self.flush()
 
     def disconnect(self) -> None:
         """Send DISCONNECT, and nothing after it."""
@@ -172,20 +242,54 @@ class Engine:
         """The stream has room again."""
         self._wire.paused = False
         self.flush()
+        self._send_waiting()
 
     def flush(self) -> None:
         """Send what paho has ready."""
         self._call(self._client.loop_write)
 
+    @property
+    def _has_window(self) -> bool:
+        return len(self._open) < min(self._window, self.limits.receive_maximum)
+
+    def _send_waiting(self) -> None:
+        while self._connected and self._waiting and self._has_window and not self._wire.paused:
+            message, on_answer = self._waiting.popleft()
+            self._open[self._send(message, 1)] = on_answer
+
+    def _send(self, message: Publication, qos: int) -> int:
+        retain = message.retain and self.limits.retain_available
+        info = self._call(self._client.publish, message.topic, message.payload, qos, retain)
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise CongestedError("paho takes no more messages")
+        self.flush()
+        return info.mid
+
+    def _check_size(self, message: Publication) -> None:
+        bounds = (self._settings.maximum_packet, self.limits.maximum_packet)
+        limit = min((bound for bound in bounds if bound is not None), default=None)
+        size = len(message.topic.encode()) + len(message.payload) + _HEADERS
+        if limit is not None and size > limit:
+            raise TooLargeError(size, limit)
+
     def _take_connack(self, packet: bytes) -> None:
-        if self._connected or len(packet) != 4:
-            raise MalformedPacketError("second or malformed CONNACK")
-        code = packet[3]
-        if code == 0:
+        if self._connected:
+            raise MalformedPacketError("second CONNACK")
+        connack = read_connack(packet, self._version)
+        if connack.code == 0:
             # A refusal is not shown to paho, which would change the protocol by itself.
-            self._hand_to_paho(packet)
+            self._hand_to_paho(_ACCEPTED[self._version])
+            self.limits = connack.limits
             self._connected = True
-        self._on_connack(code)
+        self._events.on_connack(connack)
+
+    def _take_puback(self, packet: bytes) -> None:
+        answer = read_puback(packet, self._version)
+        self._hand_to_paho(_ACKNOWLEDGED + answer.packet_id.to_bytes(2))
+        on_answer = self._open.pop(answer.packet_id, None)
+        self._send_waiting()
+        if on_answer is not None:
+            on_answer(answer.codes[0])
 
     def _hand_to_paho(self, packet: bytes) -> None:
         self._wire.put(packet)
@@ -193,16 +297,6 @@ class Engine:
             if self._call(self._client.loop_read) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 raise MalformedPacketError(f"packet refused: {packet[:4].hex()}")
         self.flush()
-
-    def _subscribed(
-        self, _client: Client, _data: Any, packet_id: int, codes: list[ReasonCode], _props: Any
-    ) -> None:
-        self._on_suback(packet_id, [int(code.value) for code in codes])
-
-    def _unsubscribed(
-        self, _client: Client, _data: Any, packet_id: int, _codes: Any, _props: Any
-    ) -> None:
-        self._on_unsuback(packet_id)
 
     def _call[**P, R](self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         try:

@@ -1,6 +1,6 @@
 """Received bytes → packets. PUBLISH is taken here, everything else is handed on whole.
 
-MQTT 3.1.1 section 2.2 gives the fixed header, 3.3 PUBLISH. Nothing is trusted: lengths
+MQTT 3.1.1 and 5, section 2.1 and 2.2 give the fixed header, 3.3 PUBLISH. Nothing is trusted: lengths
 are checked before a body is kept, and a PUBLISH above the soft limit is skipped by
 counting its bytes, since closing would meet a retained one again at each reconnect.
 """
@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Final
 
 from ..errors import MalformedPacketError
+from .packets import TOPIC_ALIAS, MqttVersion, read_properties
 
 SOFT_LIMIT: Final = 256 * 1024
 HARD_LIMIT: Final = 16 * 1024 * 1024
-_CONTROL_LIMIT: Final = 1024  # the largest that we ask for is a SUBACK of a few bytes
+# The largest that we ask for is a SUBACK of a few bytes; properties may tell a story.
+_CONTROL_LIMIT: Final = 64 * 1024
 _PUBLISH: Final = 0x30
 _PUBACK: Final = b"\x40\x02"
 
@@ -32,10 +34,12 @@ class PacketReader:
         on_publish: OnPublish,
         on_packet: Callable[[bytes], None],
         on_oversize: Callable[[bytes], None],
+        version: MqttVersion = MqttVersion.V311,
     ) -> None:
         self.on_publish = on_publish
         self._on_packet = on_packet
         self._on_oversize = on_oversize
+        self._has_properties = version is MqttVersion.V5
         self._tail = bytearray()
         self._needed = 0
         self._skip = 0
@@ -120,6 +124,8 @@ class PacketReader:
 
     def _publish(self, data: bytes, header: int, start: int, end: int) -> None:
         topic_end, body = self._head(data, header, start, end)
+        if self._has_properties:
+            body = self._after_properties(data, body, end)
         self.on_publish(data[start + 2 : topic_end], data[body:end], bool(header & 1))
 
     def _head(self, data: bytes, header: int, start: int, end: int) -> tuple[int, int]:
@@ -142,6 +148,16 @@ class PacketReader:
         elif qos:
             raise MalformedPacketError("PUBLISH with a QoS that was not subscribed")
         return topic_end, body
+
+    @staticmethod
+    def _after_properties(data: bytes, position: int, end: int) -> int:
+        """Return where the payload begins; nearly always the broker sends no property."""
+        if position < end and not data[position]:
+            return position + 1
+        found, position = read_properties(data, position, end)
+        if TOPIC_ALIAS in found:
+            raise MalformedPacketError("topic alias that was not offered")
+        return position
 
     def _skip_publish(self, data: bytes, position: int, start: int, end: int) -> bool:
         """Skip a PUBLISH that is too large; False if its topic has not come yet."""

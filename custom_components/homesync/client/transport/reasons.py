@@ -1,36 +1,109 @@
-"""What a broker's refusal means, and what follows from it.
+"""What a broker's code means and what follows from it: one table.
 
-Codes are those of MQTT 3.1.1: CONNACK table 3.1, SUBACK section 3.9.3.
+Codes are those of MQTT 5 (section 2.4); those of MQTT 3.1.1 are translated on arrival.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from ..errors import Cause
 
-CONNACK_CAUSES: dict[int, tuple[Cause, str]] = {
-    1: (Cause.PROTOCOL_VERSION, "the broker does not speak MQTT 3.1.1"),
-    2: (Cause.CLIENT_ID, "the broker does not accept the client id"),
-    3: (Cause.SERVER_UNAVAILABLE, "the broker says that it is unavailable"),
-    4: (Cause.CREDENTIALS, "the broker refuses the user name or password"),
-    5: (Cause.NOT_AUTHORISED, "the broker does not authorise this user"),
+
+class Action(Enum):
+    """What happens after a connection ended."""
+
+    RETRY = auto()
+    """Try again with back-off."""
+    WAIT = auto()
+    """Try again after a minute at the earliest."""
+    SLOW = auto()
+    """Try every 15 minutes: only the broker's side can change it."""
+    ASK = auto()
+    """Ask the user; try every 15 minutes meanwhile."""
+    OLDER_PROTOCOL = auto()
+    """Try MQTT 3.1.1 at once, if 5 was only tried; else as ASK."""
+    FASTER_PINGS = auto()
+    """Try again with half the keep-alive."""
+    SMALLER_WINDOW = auto()
+    """Try again with half the open messages."""
+    NO_RETAIN = auto()
+    """Try again with a will and a birth that are not retained."""
+    LOWER_QOS = auto()
+    """Try again with a will and a birth of QoS 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A code's meaning."""
+
+    cause: Cause
+    words: str
+    action: Action = Action.RETRY
+
+
+NO_SUBSCRIBERS = 0x10
+FAILURE = 0x80
+NOT_AUTHORISED = 0x87
+
+_REASONS: dict[int, Reason] = {
+    0x00: Reason(Cause.CLOSED, "the broker said goodbye"),
+    0x80: Reason(Cause.SERVER_UNAVAILABLE, "the broker gives no reason"),
+    0x81: Reason(Cause.PROTOCOL_ERROR, "the broker calls a packet malformed"),
+    0x82: Reason(Cause.PROTOCOL_ERROR, "the broker sees a protocol error"),
+    0x83: Reason(Cause.SERVER_UNAVAILABLE, "the broker has a reason of its own"),
+    0x84: Reason(
+        Cause.PROTOCOL_VERSION,
+        "the broker does not speak this version of MQTT",
+        Action.OLDER_PROTOCOL,
+    ),
+    0x85: Reason(Cause.CLIENT_ID, "the broker does not accept the client id", Action.ASK),
+    0x86: Reason(Cause.CREDENTIALS, "the broker refuses the user name or password", Action.ASK),
+    0x87: Reason(Cause.NOT_AUTHORISED, "the broker does not authorise this user", Action.ASK),
+    0x88: Reason(Cause.SERVER_UNAVAILABLE, "the broker says that it is unavailable"),
+    0x89: Reason(Cause.SERVER_UNAVAILABLE, "the broker says that it is busy"),
+    0x8A: Reason(Cause.BANNED, "the broker has banned this client", Action.SLOW),
+    0x8B: Reason(Cause.SERVER_UNAVAILABLE, "the broker is shutting down"),
+    0x8C: Reason(Cause.CREDENTIALS, "the broker wants another way to log in", Action.ASK),
+    0x8D: Reason(Cause.KEEPALIVE, "the broker missed our pings in time", Action.FASTER_PINGS),
+    0x8E: Reason(Cause.TAKEN_OVER, "another client uses the same client id"),
+    0x93: Reason(
+        Cause.RECEIVE_MAXIMUM, "too many messages were open at once", Action.SMALLER_WINDOW
+    ),
+    0x95: Reason(Cause.PACKET_TOO_LARGE, "a packet was too large for the broker"),
+    0x96: Reason(Cause.RATE, "the broker's message rate was exceeded", Action.WAIT),
+    0x97: Reason(Cause.QUOTA, "the broker's plan or quota is used up", Action.SLOW),
+    0x98: Reason(Cause.BANNED, "the broker's administrator ended the connection", Action.SLOW),
+    0x9A: Reason(Cause.NO_RETAIN, "the broker does not keep messages (retain)", Action.NO_RETAIN),
+    0x9B: Reason(Cause.NO_QOS, "the broker does not offer this QoS", Action.LOWER_QOS),
+    0x9C: Reason(Cause.OTHER_SERVER, "the broker asks to use another server", Action.SLOW),
+    0x9D: Reason(Cause.OTHER_SERVER, "the broker has moved to another server", Action.SLOW),
+    0x9F: Reason(Cause.RATE, "the broker's connection rate was exceeded", Action.WAIT),
+    0xA0: Reason(Cause.CLOSED, "the broker's longest connection time was reached"),
 }
 
-SUBACK_FAILURE = 0x80
-
-NEEDS_USER = frozenset(
-    (
-        Cause.PROTOCOL_VERSION,
-        Cause.CLIENT_ID,
-        Cause.CREDENTIALS,
-        Cause.NOT_AUTHORISED,
-        Cause.SUBSCRIPTION_REFUSED,
-    )
-)
-"""Trying again soon is useless, and looks like an attack to the broker."""
+_ACTIONS: Mapping[Cause, Action] = {
+    reason.cause: reason.action for reason in _REASONS.values() if reason.action is not Action.RETRY
+} | {
+    Cause.SUBSCRIPTION_REFUSED: Action.ASK,
+    Cause.TLS_EXPIRED: Action.SLOW,
+    Cause.TLS_NOT_YET_VALID: Action.SLOW,
+    Cause.TLS_WRONG_HOST: Action.SLOW,
+    Cause.TLS_UNKNOWN_ISSUER: Action.SLOW,
+    Cause.TLS_SELF_SIGNED: Action.SLOW,
+    Cause.TLS_CLIENT_CERTIFICATE: Action.SLOW,
+}
 
 ASKS_FOR_CREDENTIALS = frozenset((Cause.CREDENTIALS, Cause.NOT_AUTHORISED))
 
 
-def connack_cause(code: int) -> tuple[Cause, str]:
-    """Return the cause and the words for a refusing CONNACK."""
-    return CONNACK_CAUSES.get(
-        code, (Cause.PROTOCOL_ERROR, f"the broker refuses with unknown code {code}")
+def reason_of(code: int) -> Reason:
+    """Return what a code that ended or refused a connection means."""
+    return _REASONS.get(code) or Reason(
+        Cause.PROTOCOL_ERROR, f"the broker gives the unknown code {code:#04x}"
     )
+
+
+def action_of(cause: Cause) -> Action:
+    """Return what follows from a cause."""
+    return _ACTIONS.get(cause, Action.RETRY)

@@ -2,57 +2,103 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 import logging
 import random
 
 from ..errors import Cause, ConnectError, NotConnectedError, Step
 from ..records import Publication
-from .backoff import Backoff
-from .connection import Connection, Filters, Receiver
-from .reasons import NEEDS_USER
-from .settings import BrokerSettings, Timing
+from .connection import Connection, Receiver, Subscriptions, Terms
+from .echo import Echo, EchoResult
+from .engine import OnAnswer
+from .packets import BrokerLimits
+from .policy import NOTHING_LEARNED, Learned, Policy
+from .reasons import Action, action_of
+from .settings import BrokerSettings, Timing, Transport
 from .state import LEGAL, ConnectionState
 
+_NEED_USER = frozenset((Action.ASK, Action.SLOW, Action.OLDER_PROTOCOL))
+
 type StateListener = Callable[[ConnectionState], None]
+
+
+def _ignore(*_: object) -> None:
+    """Nobody's business."""
 
 
 class MqttSession:
     """Connects, reconnects and ends; one state, one setter, listeners.
 
-    `error` says why there is no connection (or was none last), None while all is well.
+    `error` says why there is no connection (or was none last), None while all is well;
+    `echo` what the last probe found.
     """
 
     def __init__(
         self,
         name: str,
         settings: BrokerSettings,
-        filters: Filters,
+        subscriptions: Subscriptions,
         receiver: Receiver,
         logger: logging.Logger,
         *,
+        learned: Learned = NOTHING_LEARNED,
         timing: Timing | None = None,
+        spread: float = 0.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random_number: Callable[[], float] = random.random,
     ) -> None:
+        loop = asyncio.get_running_loop()
         self.state = ConnectionState.STOPPED
         self.error: ConnectError | None = None
+        self.echo: EchoResult | None = None
         self._name = name
         self._settings = settings
-        self._filters = filters
+        self._subscriptions = subscriptions
         self._receiver = receiver
         self._logger = logger
         self._timing = timing or Timing()
         self._sleep = sleep
-        self._backoff = Backoff(random_number)
+        self._policy = Policy(
+            settings, self._timing, learned, random_number, loop.time, spread=spread
+        )
+        self._echo = Echo(subscriptions.echo_topics, self.publish, loop.time)
         self._listeners: list[StateListener] = []
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._told_down = False
         self._paused = False
 
+    @property
+    def learned(self) -> Learned:
+        """What is worth remembering for the next start."""
+        return self._policy.learned
+
+    @property
+    def rival(self) -> bool:
+        """Whether another client seems to use our client id."""
+        return self._policy.rival
+
+    @property
+    def terms(self) -> Terms | None:
+        """How the present connection was made."""
+        return self._connection.terms if self._connection is not None else None
+
+    @property
+    def limits(self) -> BrokerLimits | None:
+        """What the broker announced for the present connection."""
+        return self._connection.limits if self._connection is not None else None
+
+    @property
+    def certificate_expires(self) -> float | None:
+        """When the broker's certificate ends, in seconds since the epoch."""
+        return self._connection.certificate_expires if self._connection is not None else None
+
     def add_listener(self, listener: StateListener) -> Callable[[], None]:
-        """Call `listener(state)` at each change; returns what ends that."""
+        """Call `listener(state)` at each change; returns what ends that.
+
+        It is also called, with the state unchanged, when a probe has ended.
+        """
         self._listeners.append(listener)
         return partial(self._listeners.remove, listener)
 
@@ -75,11 +121,18 @@ class MqttSession:
             self._connection = None
         self._set(ConnectionState.STOPPED)
 
-    def publish(self, message: Publication) -> None:
-        """Send a message; raises NotConnectedError or CongestedError if it was not sent."""
+    def publish(self, message: Publication, on_answer: OnAnswer | None = None) -> None:
+        """Send a message; `on_answer` is told the broker's code if it is QoS 1.
+
+        Raises NotConnectedError, CongestedError or TooLargeError if it was not sent.
+        """
         if self.state is not ConnectionState.CONNECTED or self._connection is None:
             raise NotConnectedError("not connected")
-        self._connection.publish(message)
+        self._connection.publish(message, on_answer)
+
+    def take_echo(self, topic: bytes, payload: bytes) -> bool:
+        """Take a received message if it is a probe's."""
+        return self._echo.received(topic, payload)
 
     def pause_reading(self) -> None:
         """Let the broker wait, also the next connection's."""
@@ -94,42 +147,89 @@ class MqttSession:
             self._connection.resume_reading()
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        attempt = 0
-        ever_connected = False
+        await self._sleep(self._policy.stagger())
         while True:
-            first = not ever_connected and attempt < self._timing.first_attempts
-            attempt += 1
             self._set(ConnectionState.CONNECTING)
+            terms, deadline = self._policy.next()
             connection = self._connection = Connection(
-                self._settings, self._filters, self._receiver
+                self._settings, terms, self._subscriptions, self._receiver
             )
             try:
-                await connection.open(
-                    self._timing.first_deadline if first else self._timing.deadline
-                )
+                await connection.open(deadline)
             except ConnectError as err:
                 error = err
+                wait = self._policy.failed(error)
+                retried = action_of(error.cause) is Action.RETRY
+                quietly = not wait or (retried and self._policy.first_tries_left)
             except Exception:
                 self._logger.exception("Household %s: unexpected failure to connect", self._name)
                 error = ConnectError(Cause.PROTOCOL_ERROR, Step.LINK, "unexpected failure")
+                wait, quietly = self._policy.failed(error), False
             else:
-                ever_connected = True
-                since = loop.time()
-                self._connected(connection)
-                error = await asyncio.shield(connection.closed)
-                self._backoff.held(loop.time() - since)
+                error, wait = await self._stay(connection)
+                quietly = False
             self._connection = None
-            tries_left = first and not ever_connected and attempt < self._timing.first_attempts
-            self._lost(error, quietly=tries_left and error.cause not in NEEDS_USER)
-            await self._sleep(self._wait_after(error, tries_left))
+            self._lost(error, quietly=quietly)
+            try:
+                await self._sleep(wait)
+            finally:
+                await connection.wait_closed()
 
-    def _wait_after(self, error: ConnectError, first_tries_left: bool) -> float:
-        if error.cause in NEEDS_USER:
-            return self._timing.refused_gap
-        if first_tries_left:
-            return self._timing.first_gap
-        return self._backoff.next()
+    async def _stay(self, connection: Connection) -> tuple[ConnectError, float]:
+        """Watch a connection until it ends; return why and the wait that follows."""
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        self._policy.connected()
+        self._connected(connection)
+        companions = [loop.create_task(self._probe(connection))]
+        if self._policy.fell_back:
+            companions.append(loop.create_task(self._seek_way_back(connection)))
+        try:
+            error = await asyncio.shield(connection.closed)
+        finally:
+            for task in companions:
+                task.cancel()
+            await asyncio.gather(*companions, return_exceptions=True)
+        return error, self._policy.lost(error, loop.time() - since)
+
+    async def _probe(self, connection: Connection) -> None:
+        """Echo at once and then regularly; a link that has gone deaf is given up."""
+        heard = False
+        while self._timing.echo_every:
+            self._echo.start()
+            waited = 0.0
+            while not self._echo.complete and waited < self._timing.echo_within:
+                step = self._timing.echo_within / 20
+                await self._sleep(step)
+                waited += step
+            self.echo = self._echo.result()
+            if self.echo.round_trip is None and heard and self._echo.sent and not self._paused:
+                connection.end(Cause.DEAF, "what is published does not come back any more")
+                return
+            heard = heard or self.echo.round_trip is not None
+            self._notify()
+            await self._sleep(self._timing.echo_every)
+
+    async def _seek_way_back(self, connection: Connection) -> None:
+        """Try the blocked way from time to time, under another client id."""
+        while True:
+            await self._sleep(self._timing.way_back_every)
+            terms = replace(connection.terms, transport=Transport.TCP)
+            scout = Connection(
+                self._settings.as_guest(),
+                terms,
+                Subscriptions(),
+                Receiver(on_publish=_ignore, on_batch=_ignore, on_oversize=_ignore),
+            )
+            try:
+                await scout.open(self._timing.deadline)
+            except ConnectError:
+                continue
+            finally:
+                await scout.close(self._timing.goodbye)
+            self._policy.return_to_tcp()
+            connection.end(Cause.CLOSED, "the direct way to the broker is open again")
+            return
 
     def _connected(self, connection: Connection) -> None:
         self.error = None
@@ -146,7 +246,7 @@ class MqttSession:
         else:
             self._logger.debug("Household %s: attempt failed: %s", self._name, error)
         self.error = error
-        needs_user = error.cause in NEEDS_USER
+        needs_user = not quietly and (action_of(error.cause) in _NEED_USER or self.rival)
         self._set(ConnectionState.ERROR if needs_user else ConnectionState.DISCONNECTED)
 
     def _set(self, state: ConnectionState) -> None:
@@ -154,8 +254,11 @@ class MqttSession:
         if state not in LEGAL[self.state]:
             raise RuntimeError(f"{self.state} is not followed by {state}")
         self.state = state
+        self._notify()
+
+    def _notify(self) -> None:
         for listener in tuple(self._listeners):
             try:
-                listener(state)
+                listener(self.state)
             except Exception:
                 self._logger.exception("Household %s: a state listener failed", self._name)

@@ -1,25 +1,74 @@
-"""Byte streams to a broker: TCP and TLS, native asyncio."""
+"""Byte streams to a broker: TCP, TLS and WebSocket, each an asyncio transport.
+
+The caller sets the deadline; every failure becomes a ConnectError that names the step.
+"""
 
 import asyncio
 from collections.abc import Callable
+import contextlib
 import socket
 import ssl
+from typing import cast, override
 
 import aiohappyeyeballs
+import aiohttp
+from yarl import URL
 
 from ..errors import Cause, ConnectError, Step
-from .settings import BrokerSettings
+from .reader import HARD_LIMIT
+from .settings import BrokerSettings, Transport
 
 _IPV6_HEAD_START = 0.25  # RFC 8305 section 8
+_HIGH_WATER = 64 * 1024  # as asyncio's own transports
+_LOW_WATER = _HIGH_WATER // 4
+_FRAME = 64 * 1024
+_CLOSE_WITHIN = 0.5
+
+# OpenSSL's X509_V_ERR_…: verify(1).
+_TLS_CAUSES = {
+    9: Cause.TLS_NOT_YET_VALID,
+    10: Cause.TLS_EXPIRED,
+    18: Cause.TLS_SELF_SIGNED,
+    19: Cause.TLS_UNKNOWN_ISSUER,
+    20: Cause.TLS_UNKNOWN_ISSUER,
+    62: Cause.TLS_WRONG_HOST,
+    64: Cause.TLS_WRONG_HOST,
+}
+# TLS alerts by which a broker refuses or misses our certificate: RFC 8446 section 6.
+_CLIENT_CERTIFICATE_ALERTS = (
+    "CERTIFICATE_REQUIRED",
+    "BAD_CERTIFICATE",
+    "UNSUPPORTED_CERTIFICATE",
+    "CERTIFICATE_REVOKED",
+    "CERTIFICATE_EXPIRED",
+    "CERTIFICATE_UNKNOWN",
+    "UNKNOWN_CA",
+    "ALERT_HANDSHAKE_FAILURE",
+)
+
+# Linux only: elsewhere acknowledgements come as late as the system likes.
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+type Entered = Callable[[Step], None]
+
+
+def acknowledge_quickly(transport: asyncio.BaseTransport) -> None:
+    """Have received bytes acknowledged at once, until the system forgets it.
+
+    Brokers that keep Nagle's algorithm hold a second small packet back until the first is
+    acknowledged, and Linux takes 40 ms for that: a command's PUBACK would delay its answer.
+    """
+    sock = transport.get_extra_info("socket")
+    if _QUICK_ACK is not None and sock is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
 
 async def open_stream(
-    settings: BrokerSettings, protocol: asyncio.Protocol, entered: Callable[[Step], None]
+    settings: BrokerSettings, transport: Transport, protocol: asyncio.Protocol, entered: Entered
 ) -> asyncio.Transport:
-    """Connect `protocol` to the broker; `entered` is told of each step that begins.
-
-    The caller sets the deadline. Raises ConnectError.
-    """
+    """Connect `protocol` to the broker; `entered` is told of each step that begins."""
+    if transport is Transport.WEBSOCKET:
+        return await _open_websocket(settings, protocol, entered)
     loop = asyncio.get_running_loop()
     entered(Step.RESOLVE)
     addresses = await _resolve(loop, settings)
@@ -27,8 +76,8 @@ async def open_stream(
     sock = await _connect(addresses)
     try:
         if settings.tls is None:
-            transport, _ = await loop.create_connection(lambda: protocol, sock=sock)
-            return transport
+            plain, _ = await loop.create_connection(lambda: protocol, sock=sock)
+            return plain
         entered(Step.TLS)
         return await _secure(loop, settings, settings.tls, protocol, sock)
     except BaseException:
@@ -42,9 +91,7 @@ async def _resolve(
     try:
         found = await loop.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
     except (OSError, ValueError) as err:
-        raise ConnectError(
-            Cause.CANNOT_RESOLVE, Step.RESOLVE, "the broker's host name cannot be resolved"
-        ) from err
+        raise _unresolved(err) from err
     return list(found)
 
 
@@ -53,16 +100,8 @@ async def _connect(addresses: list[aiohappyeyeballs.AddrInfoType]) -> socket.soc
         sock = await aiohappyeyeballs.start_connection(
             addresses, happy_eyeballs_delay=_IPV6_HEAD_START
         )
-    except ConnectionRefusedError as err:
-        raise ConnectError(
-            Cause.REFUSED, Step.TCP, "nothing listens on the broker's port (connection refused)"
-        ) from err
-    except TimeoutError as err:
-        raise ConnectError(Cause.TIMED_OUT, Step.TCP, "the broker does not answer") from err
     except OSError as err:
-        raise ConnectError(
-            Cause.UNREACHABLE, Step.TCP, f"the broker cannot be reached ({err.strerror or err})"
-        ) from err
+        raise _unreachable(err, Step.TCP) from err
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
@@ -78,16 +117,207 @@ async def _secure(
         transport, _ = await loop.create_connection(
             lambda: protocol, sock=sock, ssl=context, server_hostname=settings.host
         )
-    except ssl.SSLCertVerificationError as err:
-        raise ConnectError(
-            Cause.TLS, Step.TLS, f"the broker's certificate is not valid: {err.verify_message}"
-        ) from err
-    except ssl.SSLError as err:
-        raise ConnectError(
-            Cause.TLS, Step.TLS, f"TLS could not be agreed ({err.reason or 'handshake failed'})"
-        ) from err
     except OSError as err:
-        raise ConnectError(
-            Cause.TLS, Step.TLS, "the broker ended the TLS handshake; is this its TLS port?"
-        ) from err
+        raise insecure(err) from err
     return transport
+
+
+def _unresolved(err: Exception) -> ConnectError:
+    words = "the broker's host name cannot be resolved"
+    return ConnectError(Cause.CANNOT_RESOLVE, Step.RESOLVE, words)
+
+
+def _unreachable(err: OSError, step: Step) -> ConnectError:
+    match err:
+        case ConnectionRefusedError():
+            words = "nothing listens on the broker's port (connection refused)"
+            return ConnectError(Cause.REFUSED, step, words)
+        case TimeoutError():
+            return ConnectError(Cause.TIMED_OUT, step, "the broker does not answer")
+        case _:
+            words = (
+                f"the broker cannot be reached ({err.strerror or str(err) or type(err).__name__})"
+            )
+            return ConnectError(Cause.UNREACHABLE, step, words)
+
+
+def insecure(err: Exception) -> ConnectError:
+    """Return what a failure of TLS means."""
+    match err:
+        case ssl.SSLCertVerificationError():
+            cause = _TLS_CAUSES.get(err.verify_code, Cause.TLS_UNKNOWN_ISSUER)
+            words = f"the broker's certificate is not valid: {err.verify_message}"
+        case ssl.SSLError() if any(a in (err.reason or "") for a in _CLIENT_CERTIFICATE_ALERTS):
+            cause = Cause.TLS_CLIENT_CERTIFICATE
+            words = f"the broker does not accept our certificate ({err.reason})"
+        case ssl.SSLError():
+            cause = Cause.TLS
+            words = f"TLS could not be agreed ({err.reason or 'handshake failed'})"
+        case _:
+            cause = Cause.TLS
+            words = "the broker ended the TLS handshake; is this its TLS port?"
+    return ConnectError(cause, Step.TLS, words)
+
+
+async def _open_websocket(
+    settings: BrokerSettings, protocol: asyncio.Protocol, entered: Entered
+) -> asyncio.Transport:
+    """Open a WebSocket with sub-protocol `mqtt` (MQTT 5 section 6)."""
+    entered(Step.WEBSOCKET)
+    websocket = settings.websocket
+    if websocket is None or settings.http is None:
+        raise ConnectError(Cause.WEBSOCKET, Step.WEBSOCKET, "no WebSocket address is set")
+    url = URL.build(
+        scheme="ws" if settings.tls is None else "wss",
+        host=settings.host,
+        port=websocket.port,
+        path="/" + websocket.path.lstrip("/"),
+    )
+    try:
+        connection = await settings.http.ws_connect(
+            url,
+            protocols=("mqtt",),
+            headers=websocket.headers,
+            ssl=True if settings.tls is None else settings.tls,
+            max_msg_size=HARD_LIMIT,
+            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_WITHIN),
+        )
+    except aiohttp.ClientConnectorCertificateError as err:
+        raise insecure(err.certificate_error) from err
+    except aiohttp.ClientConnectorDNSError as err:
+        raise _unresolved(err) from err
+    except aiohttp.ClientConnectorSSLError as err:
+        raise insecure(err.os_error) from err
+    except aiohttp.ClientConnectorError as err:
+        raise _unreachable(err.os_error, Step.WEBSOCKET) from err
+    except aiohttp.WSServerHandshakeError as err:
+        words = f"the server answered HTTP {err.status} instead of a WebSocket; is the path right?"
+        raise ConnectError(Cause.WEBSOCKET, Step.WEBSOCKET, words) from err
+    except (aiohttp.ClientError, OSError) as err:
+        words = f"no WebSocket came about ({type(err).__name__})"
+        raise ConnectError(Cause.WEBSOCKET, Step.WEBSOCKET, words) from err
+    if connection.protocol != "mqtt":
+        await connection.close()
+        words = "the server does not offer MQTT over its WebSocket"
+        raise ConnectError(Cause.WEBSOCKET, Step.WEBSOCKET, words)
+    return WebSocketTransport(connection, protocol)
+
+
+class WebSocketTransport(asyncio.Transport):
+    """A WebSocket as the byte stream that MQTT makes of it.
+
+    A packet may span frames and a frame may hold many. Bytes to send wait here, above
+    64 KiB with the protocol paused.
+    """
+
+    def __init__(
+        self, websocket: aiohttp.ClientWebSocketResponse, protocol: asyncio.Protocol
+    ) -> None:
+        super().__init__()
+        loop = asyncio.get_running_loop()
+        self._websocket = websocket
+        self._protocol = protocol
+        self._waiting = bytearray()
+        self._wake = asyncio.Event()
+        self._may_read = asyncio.Event()
+        self._may_read.set()
+        self._paused = False
+        self._closing = False
+        self._error: BaseException | None = None
+        protocol.connection_made(self)
+        self._tasks = (loop.create_task(self._read()), loop.create_task(self._write()))
+        self._end = loop.create_task(self._finish())
+
+    @override
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._waiting += data
+        self._wake.set()
+        if not self._paused and len(self._waiting) > _HIGH_WATER:
+            self._paused = True
+            self._protocol.pause_writing()
+
+    @override
+    def pause_reading(self) -> None:
+        self._may_read.clear()
+
+    @override
+    def resume_reading(self) -> None:
+        self._may_read.set()
+
+    @override
+    def is_reading(self) -> bool:
+        return self._may_read.is_set()
+
+    @override
+    def is_closing(self) -> bool:
+        return self._closing
+
+    @override
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return self._websocket.get_extra_info(name, default)
+
+    @override
+    def close(self) -> None:
+        """Send what waits, then close."""
+        self._closing = True
+        self._wake.set()
+
+    @override
+    def abort(self) -> None:
+        """Close without sending what waits."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        self._cut()
+
+    async def wait_closed(self) -> None:
+        """Return when nothing of the connection is left."""
+        await asyncio.wait((self._end,))
+
+    async def _read(self) -> None:
+        while True:
+            await self._may_read.wait()
+            message = await self._websocket.receive()
+            if message.type is not aiohttp.WSMsgType.BINARY:
+                self._error = self._websocket.exception()
+                return
+            self._protocol.data_received(message.data)
+
+    async def _write(self) -> None:
+        while self._waiting or not self._closing:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                frame = bytes(self._waiting[:_FRAME])
+                del self._waiting[:_FRAME]
+                await self._websocket.send_bytes(frame)
+                if self._paused and len(self._waiting) < _LOW_WATER:
+                    self._paused = False
+                    self._protocol.resume_writing()
+
+    async def _finish(self) -> None:
+        """Close when reading or writing has ended, and tell the protocol."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                self._error = result
+        try:
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                await self._websocket.close()
+        except TimeoutError:
+            pass
+        finally:
+            self._cut()
+        error = self._error
+        self._protocol.connection_lost(error if isinstance(error, Exception) else None)
+
+    def _cut(self) -> None:
+        """End the socket: a peer that reads nothing would keep it, or one that never stops."""
+        sock = cast("socket.socket | None", self.get_extra_info("socket"))
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
