@@ -3,11 +3,14 @@
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ConfigEntryError
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
+from .broker import async_broker_settings
+from .client import InvalidSettingError
 from .const import DOMAIN, PLATFORMS
-from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator
+from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator, configuration
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -21,7 +24,15 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> bool:
     """Run one household; a broker that is away does not keep it from loading."""
-    coordinator = entry.runtime_data = HomeSyncCoordinator(hass, entry)
+    try:
+        broker = await async_broker_settings(hass, entry.data, entry.options)
+    except InvalidSettingError as err:
+        raise ConfigEntryError(
+            translation_domain=DOMAIN,
+            translation_key="invalid_setting",
+            translation_placeholders={"field": err.field, "detail": str(err)},
+        ) from err
+    coordinator = entry.runtime_data = HomeSyncCoordinator(hass, entry, broker)
     coordinator.restore()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_reload))
@@ -51,4 +62,5 @@ async def async_remove_config_entry_device(
 
 async def _reload(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> None:
     """Start again with changed settings."""
-    hass.config_entries.async_schedule_reload(entry.entry_id)
+    if configuration(entry) != entry.runtime_data.configuration:
+        hass.config_entries.async_schedule_reload(entry.entry_id)

@@ -1,91 +1,66 @@
-"""Setting a household up, changing it, new credentials, options.
+"""Setting a household up, changing it, new credentials, discoveries, options.
 
-Each way ends in the same step: the broker is tried for real, and after a failure the
-form comes back with what was typed. A password is never sent back to the browser.
+Each way to a broker ends in the same steps: it is tried for real, and after a failure
+the form comes back with what was typed. No secret is ever sent back to the browser.
 """
 
 import asyncio
 from collections.abc import Mapping
 import logging
-import secrets
 from typing import Any, override
 
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
-    SOURCE_USER,
     ConfigEntry,
+    ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     OptionsFlow,
 )
 from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
 from homeassistant.core import callback
-from homeassistant.helpers import config_validation as cv
-from homeassistant.helpers.selector import (
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
-    TextSelector,
-    TextSelectorConfig,
-    TextSelectorType,
-)
-from homeassistant.helpers.typing import VolDictType
+from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
+from homeassistant.helpers.typing import DiscoveryInfoType
 from homeassistant.util import slugify
-import voluptuous as vol
 
+from .broker import async_broker_settings, entry_unique_id, learned_data, new_client_id, timing
+from .broker_form import REAUTH_SCHEMA, SECTIONS, broker_schema, flatten, nest, preset_values
 from .client import (
+    PRESETS,
     Cause,
     ConnectError,
     HomeSyncDialect,
     InvalidSettingError,
-    Timing,
+    PreflightReport,
     check_home_id,
     check_prefix,
     preflight,
+    subscriptions_of,
 )
 from .const import (
+    CONF_ACCEPTED_NODES,
+    CONF_CLIENT_CERTIFICATE,
     CONF_CLIENT_ID,
-    CONF_GRACE_TIME,
+    CONF_CLIENT_ID_BASE,
     CONF_HOME_ID,
-    CONF_MAX_NODES,
     CONF_PREFIX,
-    CONF_TLS,
-    DEFAULT_GRACE_TIME,
-    DEFAULT_MAX_NODES,
-    DEFAULT_PORT,
-    DEFAULT_PREFIX,
+    CONF_PRESET,
+    DEFAULT_CLIENT_ID_BASE,
+    DEFAULT_PRESET,
     DOMAIN,
 )
-from .coordinator import broker_settings
+from .coordinator import configuration
+from .home_assistant_broker import broker_of_home_assistant
+from .options_flow import HomeSyncOptionsFlow
 
 _LOGGER = logging.getLogger(__name__)
 
-_TEXT = TextSelector()
-_PASSWORD = TextSelector(
-    TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="new-password")
-)
-_CREDENTIALS: VolDictType = {
-    vol.Optional(CONF_USERNAME): _TEXT,
-    vol.Optional(CONF_PASSWORD): _PASSWORD,
-}
-_BROKER: VolDictType = {
-    vol.Required(CONF_HOST): _TEXT,
-    vol.Required(CONF_PORT, default=DEFAULT_PORT): cv.port,
-    vol.Required(CONF_TLS, default=True): bool,
-    **_CREDENTIALS,
-    vol.Required(CONF_PREFIX, default=DEFAULT_PREFIX): _TEXT,
-}
-_SCHEMAS = {
-    "user": vol.Schema(
-        {vol.Required(CONF_NAME): _TEXT, vol.Optional(CONF_HOME_ID): _TEXT, **_BROKER}
-    ),
-    "reconfigure": vol.Schema(_BROKER),
-    "reauth_confirm": vol.Schema(_CREDENTIALS),
-}
+_HOME_ASSISTANT = "home_assistant"
 _FIELDS = {
     Cause.CANNOT_RESOLVE: CONF_HOST,
     Cause.UNREACHABLE: CONF_HOST,
+    Cause.TLS_WRONG_HOST: CONF_HOST,
     Cause.REFUSED: CONF_PORT,
     Cause.CREDENTIALS: CONF_PASSWORD,
 }
@@ -98,11 +73,14 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
     VERSION = 1
 
     def __init__(self) -> None:
-        self._form = "user"
+        self._form = "broker"
+        self._preset = DEFAULT_PRESET
         self._typed: dict[str, Any] = {}
         self._errors: dict[str, str] = {}
         self._detail = ""
-        self._try: asyncio.Task[None] | None = None
+        self._try: asyncio.Task[PreflightReport] | None = None
+        self._report: PreflightReport | None = None
+        self._node: tuple[ConfigEntry, str] | None = None
 
     @staticmethod
     @callback
@@ -112,26 +90,101 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask what broker it is; the answer fills the form in."""
+        options = list(PRESETS)
+        if broker_of_home_assistant(self.hass) is not None:
+            options.append(_HOME_ASSISTANT)
+        return self.async_show_menu(step_id="user", menu_options=options)
+
+    async def async_step_hivemq_cloud(self, user_input: None = None) -> ConfigFlowResult:
+        """Begin with HiveMQ Cloud's values."""
+        return self._begin("hivemq_cloud")
+
+    async def async_step_emqx_cloud(self, user_input: None = None) -> ConfigFlowResult:
+        """Begin with EMQX Cloud's values."""
+        return self._begin("emqx_cloud")
+
+    async def async_step_aws_iot(self, user_input: None = None) -> ConfigFlowResult:
+        """Begin with AWS IoT Core's values."""
+        return self._begin("aws_iot")
+
+    async def async_step_other(self, user_input: None = None) -> ConfigFlowResult:
+        """Begin with nothing known."""
+        return self._begin("other")
+
+    async def async_step_home_assistant(self, user_input: None = None) -> ConfigFlowResult:
+        """Begin with the broker of Home Assistant's own MQTT integration."""
+        return self._begin("other", broker_of_home_assistant(self.hass) or {})
+
+    @override
+    async def async_step_mqtt(self, discovery_info: MqttServiceInfo) -> ConfigFlowResult:
+        """Begin with a household that was heard on Home Assistant's own broker."""
+        prefix, home_id, *_ = discovery_info.topic.split("/")
+        broker = broker_of_home_assistant(self.hass)
+        try:
+            check_home_id(home_id)
+        except InvalidSettingError:
+            return self.async_abort(reason="not_a_household")
+        if broker is None:
+            return self.async_abort(reason="no_broker")
+        values = {**broker, CONF_HOME_ID: home_id, CONF_PREFIX: prefix, CONF_NAME: home_id}
+        await self.async_set_unique_id(entry_unique_id(values))
+        self._abort_if_unique_id_configured()
+        self.context["title_placeholders"] = {"name": home_id}
+        return self._begin("other", values)
+
+    @override
+    async def async_step_integration_discovery(
+        self, discovery_info: DiscoveryInfoType
+    ) -> ConfigFlowResult:
+        """Begin with a node that a household heard for the first time."""
+        entry = self.hass.config_entries.async_get_known_entry(discovery_info["entry_id"])
+        node_id = discovery_info["node_id"]
+        await self.async_set_unique_id(f"{entry.entry_id}/{node_id}")
+        self._abort_if_unique_id_configured()
+        self._node = (entry, node_id)
+        self.context["title_placeholders"] = {"name": f"{entry.title} {node_id}"}
+        return await self.async_step_node()
+
+    async def async_step_node(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask whether a node belongs to the household."""
+        assert self._node is not None  # noqa: S101 - set by the only step that leads here
+        entry, node_id = self._node
+        if self.hass.config_entries.async_get_entry(entry.entry_id) is None:
+            return self.async_abort(reason="household_removed")
+        if user_input is None:
+            placeholders = {"node": node_id, "household": entry.title}
+            return self.async_show_form(step_id="node", description_placeholders=placeholders)
+        accepted = [*entry.data.get(CONF_ACCEPTED_NODES, ()), node_id]
+        data = {**entry.data, CONF_ACCEPTED_NODES: accepted}
+        self.hass.config_entries.async_update_entry(entry, data=data)
+        return self.async_abort(reason="node_added")
+
+    async def async_step_broker(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for everything that a new household needs."""
         if user_input is None:
-            return self._show("user")
-        self._typed.pop(CONF_HOME_ID, None)
-        self._take(user_input)
+            return self._show("broker")
+        self._typed = flatten(user_input, self._typed)
         if not self._typed.get(CONF_HOME_ID):
-            self._typed[CONF_HOME_ID] = slugify(self._typed[CONF_NAME], separator="-")[:64]
-        if not self._typed[CONF_NAME]:
-            self._typed[CONF_NAME] = self._typed[CONF_HOME_ID]
-        self._typed[CONF_CLIENT_ID] = f"homesync_{self._typed[CONF_HOME_ID]}_{secrets.token_hex(4)}"
-        return await self._check_and_connect("user")
+            name = self._typed.get(CONF_NAME, "")
+            self._typed[CONF_HOME_ID] = slugify(name, separator="-")[:64]
+        self._typed.setdefault(CONF_NAME, self._typed[CONF_HOME_ID])
+        self._typed[CONF_PRESET] = self._preset
+        self._typed[CONF_CLIENT_ID] = new_client_id(self._typed)
+        return await self._check_and_connect("broker")
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for another way to the broker of a household."""
-        self._start_from_entry(self._get_reconfigure_entry())
+        entry = self._get_reconfigure_entry()
+        self._start_from(entry)
         if user_input is None:
             return self._show("reconfigure")
-        self._take(user_input)
+        known = self._typed
+        self._typed = _fixed(known) | flatten(user_input, known)
+        if _client_id_base(self._typed) != _client_id_base(known):
+            self._typed[CONF_CLIENT_ID] = new_client_id(self._typed)
         return await self._check_and_connect("reconfigure")
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
@@ -142,10 +195,13 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for new credentials."""
-        self._start_from_entry(self._get_reauth_entry())
+        self._start_from(self._get_reauth_entry())
         if user_input is None:
             return self._show("reauth_confirm")
-        self._take(user_input)
+        known = {key: value for key, value in self._typed.items() if key != CONF_USERNAME}
+        self._typed = known | flatten({**known, **user_input}, known)
+        if not self._typed.get(CONF_USERNAME):
+            self._typed.pop(CONF_PASSWORD, None)
         return await self._check_and_connect("reauth_confirm")
 
     @callback
@@ -171,18 +227,36 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             )
         task, self._try = self._try, None
         try:
-            await task
+            self._report = await task
         except ConnectError as err:
             self._errors = {_FIELDS.get(err.cause, "base"): err.cause.value}
             self._detail = str(err)
+        except InvalidSettingError as err:
+            self._errors = {"base": f"invalid_{err.field}"}
         except Exception:
             _LOGGER.exception("Unexpected failure while a broker was tried")
             self._errors = {"base": "unknown"}
-        return self.async_show_progress_done(next_step_id=self._form if self._errors else "finish")
+        else:
+            unproven = bool(self._report.echo.unproven)
+            return self.async_show_progress_done(next_step_id="unproven" if unproven else "finish")
+        return self.async_show_progress_done(next_step_id=self._form)
+
+    async def async_step_unproven(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Tell what did not come back; go on all the same, or change the settings."""
+        assert self._report is not None  # noqa: S101 - set by the only step that leads here
+        return self.async_show_menu(
+            step_id="unproven",
+            menu_options=["finish", self._form],
+            description_placeholders={"filters": "\n- ".join(("", *self._report.echo.unproven))},
+        )
 
     async def async_step_finish(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Keep what worked."""
+        assert self._report is not None  # noqa: S101 - set by every step that leads here
         data = {key: value for key, value in self._typed.items() if key != CONF_NAME}
+        data |= learned_data(self._report.learned)
         if self.source in (SOURCE_REAUTH, SOURCE_RECONFIGURE):
             return self._update(data)
         return self.async_create_entry(
@@ -192,35 +266,45 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             description_placeholders=self._placeholders(),
         )
 
+    def _begin(self, preset: str, values: Mapping[str, Any] | None = None) -> ConfigFlowResult:
+        self._preset = preset
+        self._typed = {**preset_values(preset), **(values or {})}
+        return self._show("broker")
+
     def _update(self, data: dict[str, Any]) -> ConfigFlowResult:
-        """Change the entry; its listener reloads it if anything is new."""
+        """Change the entry; its listener, if it is loaded, reloads it if anything is new."""
         reauth = self.source == SOURCE_REAUTH
         entry = self._get_reauth_entry() if reauth else self._get_reconfigure_entry()
-        if data == entry.data:
+        before = configuration(entry)
+        result = self.async_update_and_abort(entry, unique_id=entry_unique_id(data), data=data)
+        if entry.state is not ConfigEntryState.LOADED or configuration(entry) == before:
             # The broker has come round by itself; the household waits long before it tries.
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
-        return self.async_update_and_abort(entry, unique_id=_unique_id(data), data=data)
+        return result
 
     async def _check_and_connect(self, form: str) -> ConfigFlowResult:
         """Check what was typed; then try the broker, or show the form again."""
         self._errors = {}
         self._detail = ""
+        self._form = form
         for field, check in ((CONF_HOME_ID, check_home_id), (CONF_PREFIX, check_prefix)):
             try:
                 check(self._typed[field])
             except InvalidSettingError as err:
                 self._errors[err.field] = f"invalid_{err.field}"
+        needs_certificate = PRESETS[self._typed[CONF_PRESET]].needs_client_certificate
+        if needs_certificate and CONF_CLIENT_CERTIFICATE not in self._typed:
+            self._errors["base"] = "client_certificate_missing"
         if not self._errors and await self._is_taken():
             self._errors[CONF_HOME_ID] = "home_id_taken"
         if self._errors:
             return self._show(form)
-        self._form = form
         return await self.async_step_connect()
 
     async def _is_taken(self) -> bool:
         """Whether another entry has this household already."""
-        wanted = _unique_id(self._typed)
-        if self.source == SOURCE_USER:
+        wanted = entry_unique_id(self._typed)
+        if self.source not in (SOURCE_REAUTH, SOURCE_RECONFIGURE):
             await self.async_set_unique_id(wanted, raise_on_progress=False)
         own = self.context.get("entry_id")
         return any(
@@ -228,23 +312,24 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             for entry in self._async_current_entries(include_ignore=False)
         )
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> PreflightReport:
         dialect = HomeSyncDialect(self._typed[CONF_PREFIX], self._typed[CONF_HOME_ID])
-        await preflight(
-            broker_settings(self._typed),
-            [(wanted.topic_filter, wanted.qos) for wanted in dialect.subscriptions],
-            Timing(),
-        )
+        broker = await async_broker_settings(self.hass, self._typed, {})
+        return await preflight(broker, subscriptions_of(dialect), timing({}))
 
     def _show(self, form: str) -> ConfigFlowResult:
-        fields = {str(marker) for marker in _SCHEMAS[form].schema}
+        schema = (
+            REAUTH_SCHEMA
+            if form == "reauth_confirm"
+            else broker_schema(self._preset, new=form == "broker")
+        )
+        fields = {str(marker) for marker in schema.schema}.difference(SECTIONS)
         errors = {
             field if field in fields else "base": error for field, error in self._errors.items()
         }
-        shown = {key: value for key, value in self._typed.items() if key != CONF_PASSWORD}
         return self.async_show_form(
             step_id=form,
-            data_schema=self.add_suggested_values_to_schema(_SCHEMAS[form], shown),
+            data_schema=self.add_suggested_values_to_schema(schema, nest(self._typed, schema)),
             errors=errors,
             description_placeholders=self._placeholders(),
         )
@@ -258,54 +343,19 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             "prefix": str(self._typed.get(CONF_PREFIX, "")),
         }
 
-    def _start_from_entry(self, entry: ConfigEntry) -> None:
+    def _start_from(self, entry: ConfigEntry) -> None:
         if not self._typed:
-            self._typed = {CONF_NAME: entry.title, **entry.data}
-
-    def _take(self, user_input: dict[str, Any]) -> None:
-        """Take what was typed; an empty password keeps the one that is known."""
-        typed = {
-            key: value.strip() if isinstance(value, str) and key != CONF_PASSWORD else value
-            for key, value in user_input.items()
-        }
-        password = typed.get(CONF_PASSWORD) or self._typed.get(CONF_PASSWORD)
-        for optional in (CONF_USERNAME, CONF_PASSWORD):
-            self._typed.pop(optional, None)
-        self._typed |= typed
-        if self._typed.get(CONF_USERNAME) and password:
-            self._typed[CONF_PASSWORD] = password
-        else:
-            self._typed.pop(CONF_PASSWORD, None)
+            self._typed = {CONF_PRESET: DEFAULT_PRESET, CONF_NAME: entry.title, **entry.data}
+            self._preset = self._typed[CONF_PRESET]
 
 
-def _unique_id(data: Mapping[str, Any]) -> str:
-    """Return what no two entries may share: the home id on one broker."""
-    return f"{data[CONF_HOME_ID]}@{data[CONF_HOST].lower()}:{data[CONF_PORT]}"
+def _fixed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what no form of a known household changes."""
+    keys = (CONF_NAME, CONF_PRESET, CONF_HOME_ID, CONF_CLIENT_ID, CONF_ACCEPTED_NODES)
+    return {key: data[key] for key in keys if key in data}
 
 
-class HomeSyncOptionsFlow(OptionsFlow):
-    """How a household behaves."""
-
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for all options; the entry's listener reloads it."""
-        if user_input is not None:
-            return self.async_create_entry(data={key: int(user_input[key]) for key in user_input})
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(_OPTIONS, self.config_entry.options),
-        )
-
-
-def _count(low: int, high: int, unit: str | None = None) -> NumberSelector:
-    config = NumberSelectorConfig(min=low, max=high, step=1, mode=NumberSelectorMode.BOX)
-    if unit is not None:
-        config["unit_of_measurement"] = unit
-    return NumberSelector(config)
-
-
-_OPTIONS = vol.Schema(
-    {
-        vol.Required(CONF_GRACE_TIME, default=DEFAULT_GRACE_TIME): _count(0, 3600, "s"),
-        vol.Required(CONF_MAX_NODES, default=DEFAULT_MAX_NODES): _count(1, 1000),
-    }
-)
+def _client_id_base(data: Mapping[str, Any]) -> str:
+    """Return what the client id begins with; older entries do not tell."""
+    base: str = data.get(CONF_CLIENT_ID_BASE, DEFAULT_CLIENT_ID_BASE)
+    return base

@@ -7,15 +7,58 @@ from homeassistant.const import Platform
 DOMAIN: Final = "homesync"
 PLATFORMS: Final = (Platform.BINARY_SENSOR, Platform.SENSOR, Platform.SWITCH)
 
+CONF_ACCEPTED_NODES: Final = "accepted_nodes"
+CONF_ALPN: Final = "alpn"
+CONF_CA: Final = "ca"
+CONF_CLIENT_CERTIFICATE: Final = "client_certificate"
 CONF_CLIENT_ID: Final = "client_id"
+CONF_CLIENT_ID_BASE: Final = "client_id_base"
+CONF_CLIENT_KEY: Final = "client_key"
+CONF_CLIENT_KEY_PASSPHRASE: Final = "client_key_passphrase"  # noqa: S105 - a field's name
 CONF_HOME_ID: Final = "home_id"
+CONF_LEARNED_TRANSPORT: Final = "learned_transport"
+CONF_LEARNED_VERSION: Final = "learned_version"
 CONF_PREFIX: Final = "prefix"
+CONF_PRESET: Final = "preset"
+CONF_SESSION_EXPIRY: Final = "session_expiry"
 CONF_TLS: Final = "tls"
-CONF_GRACE_TIME: Final = "grace_time"
-CONF_MAX_NODES: Final = "max_nodes"
+CONF_TRANSPORT: Final = "transport"
+CONF_VERIFY: Final = "verify"
+CONF_VERSION: Final = "version"
+CONF_WEBSOCKET_HEADERS: Final = "websocket_headers"
+CONF_WEBSOCKET_PATH: Final = "websocket_path"
+CONF_WEBSOCKET_PORT: Final = "websocket_port"
 
+CONF_CONNECT_TIMEOUT: Final = "connect_timeout"
+CONF_ECHO_INTERVAL: Final = "echo_interval"
+CONF_GRACE_TIME: Final = "grace_time"
+CONF_KEEPALIVE: Final = "keepalive"
+CONF_LONGEST_GAP: Final = "longest_gap"
+CONF_MAX_NODES: Final = "max_nodes"
+CONF_NEW_NODES: Final = "new_nodes"
+CONF_STATUS_TOPIC: Final = "status_topic"
+
+DEFAULT_CLIENT_ID_BASE: Final = "homesync"
 DEFAULT_PREFIX: Final = "homesync"
-DEFAULT_PORT: Final = 8883
-DEFAULT_GRACE_TIME: Final = 30
-"""Seconds; bridges the restart of a broker."""
-DEFAULT_MAX_NODES: Final = 100
+DEFAULT_PRESET: Final = "other"
+
+VERSION_AUTO: Final = "auto"
+VERSION_5: Final = "5"
+VERSION_311: Final = "3.1.1"
+
+NEW_NODES_ADD: Final = "add"
+NEW_NODES_ASK: Final = "ask"
+
+STATUS_TOPIC_HOMESYNC: Final = "homesync"
+STATUS_TOPIC_HOMEASSISTANT: Final = "homeassistant"
+
+DEFAULT_OPTIONS: Final[dict[str, int | str]] = {
+    CONF_GRACE_TIME: 30,  # seconds; bridges the restart of a broker
+    CONF_MAX_NODES: 100,
+    CONF_NEW_NODES: NEW_NODES_ADD,
+    CONF_KEEPALIVE: 60,  # seconds
+    CONF_CONNECT_TIMEOUT: 10,  # seconds
+    CONF_LONGEST_GAP: 60,  # seconds
+    CONF_ECHO_INTERVAL: 5,  # minutes; 0 is never
+    CONF_STATUS_TOPIC: STATUS_TOPIC_HOMESYNC,
+}

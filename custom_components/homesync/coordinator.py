@@ -10,16 +10,15 @@ from functools import partial
 import logging
 import time
 
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
-from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
+from homeassistant.config_entries import SOURCE_INTEGRATION_DISCOVERY, SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import device_registry as dr, discovery_flow, entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_call_later
-from homeassistant.util.ssl import get_default_context
 
+from .broker import learned, learned_data, option, timing
 from .client import (
     ASKS_FOR_CREDENTIALS,
     FIRMWARE,
@@ -32,19 +31,24 @@ from .client import (
     NodeState,
 )
 from .const import (
-    CONF_CLIENT_ID,
+    CONF_ACCEPTED_NODES,
     CONF_GRACE_TIME,
     CONF_HOME_ID,
+    CONF_LEARNED_TRANSPORT,
+    CONF_LEARNED_VERSION,
     CONF_MAX_NODES,
+    CONF_NEW_NODES,
     CONF_PREFIX,
-    CONF_TLS,
-    DEFAULT_GRACE_TIME,
-    DEFAULT_MAX_NODES,
     DOMAIN,
+    NEW_NODES_ASK,
 )
-from .issues import clear_node_limit, report_node_limit
+from .issues import HouseholdIssues
 
 _LOGGER = logging.getLogger(__name__)
+_LEARNED = (CONF_LEARNED_TRANSPORT, CONF_LEARNED_VERSION)
+_MOST_QUESTIONS = 25  # open discovery cards of one household; strangers may invent nodes
+_SPREAD_PER_HOUSEHOLD = 0.1
+_WIDEST_SPREAD = 10.0
 
 # A planned end is none: values must stay for the restart to come.
 _LOST = frozenset((ConnectionState.DISCONNECTED, ConnectionState.ERROR))
@@ -60,21 +64,18 @@ def unique_id(entry_id: str, *parts: str) -> str:
     return "/".join((entry_id, *parts))
 
 
-def broker_settings(data: dict[str, object] | ConfigEntry) -> BrokerSettings:
-    """Return the client's view of an entry's data."""
-    values = data.data if isinstance(data, ConfigEntry) else data
-    return BrokerSettings(
-        host=str(values[CONF_HOST]),
-        port=int(str(values[CONF_PORT])),
-        client_id=str(values[CONF_CLIENT_ID]),
-        username=_text(values.get(CONF_USERNAME)),
-        password=_text(values.get(CONF_PASSWORD)),
-        tls=get_default_context() if values[CONF_TLS] else None,
+def configuration(entry: ConfigEntry) -> tuple[object, ...]:
+    """Return what a running household depends on: a change of it needs a reload."""
+    data = {key: value for key, value in entry.data.items() if key not in _LEARNED}
+    return entry.title, data, dict(entry.options)
+
+
+def _spread(hass: HomeAssistant) -> float:
+    """Return over how many seconds many households begin to connect."""
+    households = len(
+        hass.config_entries.async_entries(DOMAIN, include_ignore=False, include_disabled=False)
     )
-
-
-def _text(value: object) -> str | None:
-    return str(value) if value else None
+    return min(_WIDEST_SPREAD, (households - 1) * _SPREAD_PER_HOUSEHOLD)
 
 
 class _Platform:
@@ -99,19 +100,27 @@ class HomeSyncCoordinator:
     no longer ago than the grace time.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: HomeSyncConfigEntry) -> None:
+    def __init__(
+        self, hass: HomeAssistant, entry: HomeSyncConfigEntry, broker: BrokerSettings
+    ) -> None:
         self.entry = entry
+        self.configuration = configuration(entry)
         self.reachable = False
         self.household = Household(
             HouseholdSettings(
                 name=entry.title,
                 home_id=entry.data[CONF_HOME_ID],
                 prefix=entry.data[CONF_PREFIX],
-                max_nodes=entry.options.get(CONF_MAX_NODES, DEFAULT_MAX_NODES),
+                max_nodes=option(entry, CONF_MAX_NODES),
             ),
-            broker_settings(entry),
+            broker,
             _LOGGER,
+            learned=learned(entry.data),
+            timing=timing(entry.options),
+            spread=_spread(hass),
         )
+        self._issues = HouseholdIssues(hass, entry)
+        self._asked: set[str] = set()
         self._hass = hass
         self._platforms: list[_Platform] = []
         self._announced: dict[Target, None] = {}
@@ -124,6 +133,7 @@ class HomeSyncCoordinator:
             identifiers={(DOMAIN, entry.entry_id)},
             entry_type=DeviceEntryType.SERVICE,
             manufacturer="HomeSync",
+            model="Household",
             name=entry.title,
         )
 
@@ -146,17 +156,19 @@ class HomeSyncCoordinator:
 
     def start(self) -> None:
         """Begin to connect; the platforms listen already."""
-        clear_node_limit(self._hass, self.entry)
+        self._issues.clear()
         self.household.add_state_listener(self._on_state)
         self.household.add_change_listener(self._on_change)
-        self.household.on_node_refused = self._on_node_refused
+        self.household.on_node_refused = self._issues.report_node_limit
+        if option(self.entry, CONF_NEW_NODES) == NEW_NODES_ASK:
+            self.household.accepts = self._is_accepted
         self.household.start()
 
     async def stop(self, _event: Event | None = None) -> None:
         """End the connection; nothing is left afterwards."""
         self._cancel_grace()
         await self.household.stop()
-        clear_node_limit(self._hass, self.entry)
+        self._issues.clear()
 
     def add_platform(self, build: EntityBuilder, add: AddConfigEntryEntitiesCallback) -> None:
         """Let a platform build entities for every known key and for those to come."""
@@ -206,7 +218,7 @@ class HomeSyncCoordinator:
             del self._announced[target]
         self._listeners.pop(node_id, None)
         self.household.remove_node(node_id)
-        clear_node_limit(self._hass, self.entry)
+        self._issues.clear_node_limit()
         self._update_household()
         return True
 
@@ -215,11 +227,12 @@ class HomeSyncCoordinator:
         if state is ConnectionState.CONNECTED:
             self._cancel_grace()
             self._set_reachable(True)
+            self._remember()
             for flow in list(self.entry.async_get_active_flows(self._hass, {SOURCE_REAUTH})):
                 # The broker has come round; nobody needs to be asked any more.
                 self._hass.config_entries.flow.async_abort(flow["flow_id"])
         elif state in _LOST and self.reachable and self._grace is None:
-            grace = self.entry.options.get(CONF_GRACE_TIME, DEFAULT_GRACE_TIME)
+            grace = option(self.entry, CONF_GRACE_TIME)
             self._grace = async_call_later(self._hass, grace, self._on_grace_over)
         error = self.household.error
         if (
@@ -228,6 +241,8 @@ class HomeSyncCoordinator:
             and error.cause in ASKS_FOR_CREDENTIALS
         ):
             self.entry.async_start_reauth(self._hass)
+        if state not in (ConnectionState.STOPPING, ConnectionState.STOPPED):
+            self._issues.update(self.household)
         self._update_household()
 
     @callback
@@ -299,6 +314,7 @@ class HomeSyncCoordinator:
             config_entry_id=self.entry.entry_id,
             identifiers={self._device_identifier(node_id)},
             manufacturer="HomeSync",
+            model="Node",
             name=f"{self.entry.title} {node_id}",
             via_device_id=self.device.id,
         )
@@ -316,6 +332,33 @@ class HomeSyncCoordinator:
         for update in tuple(self._household_listeners):
             update()
 
-    @callback
-    def _on_node_refused(self, node_id: str) -> None:
-        report_node_limit(self._hass, self.entry, node_id)
+    def _remember(self) -> None:
+        """Keep what the connection taught; that is no reason to reload."""
+        data = {key: self.entry.data[key] for key in self.entry.data if key not in _LEARNED}
+        data |= learned_data(self.household.learned)
+        if data != self.entry.data:
+            self._hass.config_entries.async_update_entry(self.entry, data=data)
+
+    def _is_accepted(self, node_id: str) -> bool:
+        """Whether the user wants a node; of an unknown one he is asked, once."""
+        if node_id in self.entry.data.get(CONF_ACCEPTED_NODES, ()):
+            return True
+        if node_id in self._asked or self._is_ignored(node_id):
+            return False
+        if len(self._asked) >= _MOST_QUESTIONS:
+            self._asked = {each for each in self._asked if not self._is_ignored(each)}
+        if len(self._asked) < _MOST_QUESTIONS:
+            self._asked.add(node_id)
+            discovery_flow.async_create_flow(
+                self._hass,
+                DOMAIN,
+                context={"source": SOURCE_INTEGRATION_DISCOVERY},
+                data={"entry_id": self.entry.entry_id, "node_id": node_id},
+            )
+        return False
+
+    def _is_ignored(self, node_id: str) -> bool:
+        """Whether the user does not want to be asked for a node again."""
+        asked_as = unique_id(self.entry.entry_id, node_id)
+        found = self._hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, asked_as)
+        return found is not None

@@ -1,47 +1,188 @@
-"""What is shown under repairs."""
+"""What is shown under repairs: one table of what may be wrong with a household."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 import logging
+import time
 
+from cryptography.x509 import load_pem_x509_certificate
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .const import CONF_MAX_NODES, DEFAULT_MAX_NODES, DOMAIN
+from .broker import option
+from .client import Cause, ConnectError, ConnectionState, Household
+from .const import CONF_CLIENT_CERTIFICATE, CONF_MAX_NODES, CONF_TLS, CONF_VERIFY, DOMAIN
 
 _LOGGER = logging.getLogger(__name__)
+_DAY = 86_400.0
+_WARN_DAYS = 14
+
+type Placeholders = dict[str, str]
 
 
-def _node_limit_id(entry: ConfigEntry) -> str:
-    return f"node_limit_{entry.entry_id}"
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One thing that may be wrong; `find` gives the placeholders if it is."""
+
+    key: str
+    find: Callable[[Household, ConfigEntry], Placeholders | None]
+    fixable: bool = False
+    severity: ir.IssueSeverity = ir.IssueSeverity.WARNING
 
 
-def report_node_limit(hass: HomeAssistant, entry: ConfigEntry, node_id: str) -> None:
-    """Report once that the household has more nodes than it may."""
-    issue_id = _node_limit_id(entry)
-    if ir.async_get(hass).async_get_issue(DOMAIN, issue_id) is not None:
-        return
-    limit = entry.options.get(CONF_MAX_NODES, DEFAULT_MAX_NODES)
-    _LOGGER.warning(
-        "Household %s: node %s refused, the limit of %d nodes is reached",
-        entry.title,
-        node_id,
-        limit,
-    )
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        issue_id,
-        is_fixable=False,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key="node_limit",
-        translation_placeholders={
-            "household": entry.title,
-            "limit": str(limit),
-            "node": node_id,
-        },
-    )
+def _insecure_tls(_household: Household, entry: ConfigEntry) -> Placeholders | None:
+    unverified = entry.data[CONF_TLS] and not entry.data.get(CONF_VERIFY, True)
+    return {} if unverified else None
 
 
-def clear_node_limit(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take the report back."""
-    ir.async_delete_issue(hass, DOMAIN, _node_limit_id(entry))
+def _days_left(ends: float | None) -> Placeholders | None:
+    """Tell how many days are left if it is time to worry."""
+    if ends is None or ends - time.time() > _WARN_DAYS * _DAY:
+        return None
+    return {"days": str(max(0, int((ends - time.time()) // _DAY)))}
+
+
+def _certificate_ends(household: Household, _entry: ConfigEntry) -> Placeholders | None:
+    return _days_left(household.certificate_expires)
+
+
+def client_certificate_expires(entry: ConfigEntry) -> float | None:
+    """When the household's own certificate ends, in seconds since the epoch."""
+    certificate = entry.data.get(CONF_CLIENT_CERTIFICATE)
+    if not certificate or not entry.data[CONF_TLS]:
+        return None
+    try:
+        parsed = load_pem_x509_certificate(certificate.encode())
+    except ValueError:
+        # OpenSSL, which uses it, is less strict.
+        return None
+    return parsed.not_valid_after_utc.timestamp()
+
+
+def _client_certificate_ends(_household: Household, entry: ConfigEntry) -> Placeholders | None:
+    return _days_left(client_certificate_expires(entry))
+
+
+def _because(*causes: Cause) -> Callable[[Household, ConfigEntry], Placeholders | None]:
+    """Report while one of the causes keeps the household from connecting."""
+
+    def find(household: Household, _entry: ConfigEntry) -> Placeholders | None:
+        error = household.error
+        return {"reason": str(error)} if error is not None and error.cause in causes else None
+
+    return find
+
+
+def _rival(household: Household, _entry: ConfigEntry) -> Placeholders | None:
+    return {} if household.rival else None
+
+
+def _other_server(household: Household, _entry: ConfigEntry) -> Placeholders | None:
+    error = household.error
+    if error is None or error.cause is not Cause.OTHER_SERVER or not _named(error):
+        return None
+    return {"server": _named(error)}
+
+
+def _moved(household: Household, _entry: ConfigEntry) -> Placeholders | None:
+    error = household.error
+    moved = error is not None and error.cause is Cause.OTHER_SERVER and not _named(error)
+    return {} if moved else None
+
+
+def _named(error: ConnectError) -> str:
+    """Return where the broker wants us to go, as far as it tells."""
+    return (error.server or "").strip()[:255]
+
+
+def _unproven(household: Household, _entry: ConfigEntry) -> Placeholders | None:
+    connected = household.state is ConnectionState.CONNECTED
+    if not connected or household.echo is None or not household.echo.unproven:
+        return None
+    return {"filters": ", ".join(household.echo.unproven)}
+
+
+_KINDS = (
+    _Kind("insecure_tls", _insecure_tls),
+    _Kind("certificate_ends", _certificate_ends),
+    _Kind("certificate_ended", _because(Cause.TLS_EXPIRED), severity=ir.IssueSeverity.ERROR),
+    _Kind("client_certificate_ends", _client_certificate_ends),
+    _Kind("clock", _because(Cause.TLS_NOT_YET_VALID), severity=ir.IssueSeverity.ERROR),
+    _Kind("rival", _rival, fixable=True, severity=ir.IssueSeverity.ERROR),
+    _Kind("plan_limit", _because(Cause.QUOTA), severity=ir.IssueSeverity.ERROR),
+    _Kind("banned", _because(Cause.BANNED), severity=ir.IssueSeverity.ERROR),
+    _Kind("other_server", _other_server, fixable=True),
+    _Kind("moved", _moved, severity=ir.IssueSeverity.ERROR),
+    _Kind(
+        "subscription_refused",
+        _because(Cause.SUBSCRIPTION_REFUSED),
+        severity=ir.IssueSeverity.ERROR,
+    ),
+    _Kind("unproven", _unproven),
+)
+
+
+class HouseholdIssues:
+    """The issues of one household: shown while they last, once each."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        self._hass = hass
+        self._entry = entry
+        self._shown: dict[str, Placeholders] = {}
+
+    def update(self, household: Household) -> None:
+        """Show what is wrong now and take back what is not any more."""
+        for kind in _KINDS:
+            found = kind.find(household, self._entry)
+            if found is not None:
+                self._show(kind, found)
+            elif kind.key in self._shown:
+                self._hide(kind)
+
+    def report_node_limit(self, node_id: str) -> None:
+        """Show, once, that the household has more nodes than it may."""
+        if "node_limit" in self._shown:
+            return
+        limit = option(self._entry, CONF_MAX_NODES)
+        _LOGGER.warning(
+            "Household %s: node %s refused, the limit of %d nodes is reached",
+            self._entry.title,
+            node_id,
+            limit,
+        )
+        self._show(_NODE_LIMIT, {"limit": str(limit), "node": node_id})
+
+    def clear_node_limit(self) -> None:
+        """Take the report of too many nodes back; it comes again if it is still true."""
+        self._hide(_NODE_LIMIT)
+
+    def clear(self) -> None:
+        """Take everything back."""
+        for kind in (_NODE_LIMIT, *_KINDS):
+            self._hide(kind)
+
+    def _show(self, kind: _Kind, placeholders: Placeholders) -> None:
+        if self._shown.get(kind.key) == placeholders:
+            return
+        self._shown[kind.key] = placeholders
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            self._id(kind.key),
+            data={"entry_id": self._entry.entry_id, "kind": kind.key},
+            is_fixable=kind.fixable,
+            severity=kind.severity,
+            translation_key=kind.key,
+            translation_placeholders={"household": self._entry.title, **placeholders},
+        )
+
+    def _hide(self, kind: _Kind) -> None:
+        self._shown.pop(kind.key, None)
+        ir.async_delete_issue(self._hass, DOMAIN, self._id(kind.key))
+
+    def _id(self, key: str) -> str:
+        return f"{key}_{self._entry.entry_id}"
+
+
+_NODE_LIMIT = _Kind("node_limit", lambda _household, _entry: None)

@@ -13,13 +13,22 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.components.sensor.const import UNIT_CONVERTERS
-from homeassistant.const import SIGNAL_STRENGTH_DECIBELS_MILLIWATT, EntityCategory
+from homeassistant.const import SIGNAL_STRENGTH_DECIBELS_MILLIWATT, EntityCategory, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .client import LAST_BOOT, LAST_SEEN, RSSI, ConnectionState, Household, NodeState, telemetry_key
+from .client import (
+    LAST_BOOT,
+    LAST_SEEN,
+    RSSI,
+    ConnectionState,
+    Household,
+    NodeState,
+    Transport,
+    telemetry_key,
+)
 from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator
 from .entity import HouseholdEntity, NodeEntity
 
@@ -30,7 +39,7 @@ PARALLEL_UPDATES = 0
 class HouseholdSensorDescription(SensorEntityDescription):
     """A figure of a household; `needs_link` tells that it means nothing without one."""
 
-    value_fn: Callable[[Household], str | int]
+    value_fn: Callable[[Household], str | int | float | datetime | None]
     attributes_fn: Callable[[Household], dict[str, str]] | None = None
     needs_link: bool = False
 
@@ -43,7 +52,58 @@ def _connection_attributes(household: Household) -> dict[str, str]:
     return {"cause": error.cause, "reason": str(error)}
 
 
+def _transport(household: Household) -> str | None:
+    """Name the way that is in use: TCP or WebSocket, plain or secured."""
+    if household.terms is None or household.state is not ConnectionState.CONNECTED:
+        return None
+    secured = "secure_" if household.secured else ""
+    return f"{secured}{household.terms.transport}"
+
+
+def _round_trip(household: Household) -> float | None:
+    echo = household.echo
+    if echo is None or echo.round_trip is None:
+        return None
+    return round(echo.round_trip * 1000, 1)
+
+
+def _certificate_expires(household: Household) -> datetime | None:
+    ends = household.certificate_expires
+    return None if ends is None else dt_util.utc_from_timestamp(ends)
+
+
+TRANSPORTS = [f"{secured}{transport}" for transport in Transport for secured in ("", "secure_")]
+
 HOUSEHOLD_SENSORS = (
+    HouseholdSensorDescription(
+        key="transport",
+        translation_key="transport",
+        device_class=SensorDeviceClass.ENUM,
+        options=TRANSPORTS,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=_transport,
+        needs_link=True,
+    ),
+    HouseholdSensorDescription(
+        key="round_trip",
+        translation_key="round_trip",
+        device_class=SensorDeviceClass.DURATION,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfTime.MILLISECONDS,
+        suggested_display_precision=1,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=_round_trip,
+        needs_link=True,
+    ),
+    HouseholdSensorDescription(
+        key="certificate_expires",
+        translation_key="certificate_expires",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=_certificate_expires,
+        needs_link=True,
+    ),
     HouseholdSensorDescription(
         key="connection_state",
         translation_key="connection_state",
@@ -67,21 +127,25 @@ def _measured(
     metric: str,
     device_class: SensorDeviceClass,
     state_class: SensorStateClass = SensorStateClass.MEASUREMENT,
+    precision: int | None = None,
 ) -> SensorEntityDescription:
     return SensorEntityDescription(
-        key=telemetry_key(metric), device_class=device_class, state_class=state_class
+        key=telemetry_key(metric),
+        device_class=device_class,
+        state_class=state_class,
+        suggested_display_precision=precision,
     )
 
 
 VALUE_SENSORS = {
     description.key: description
     for description in (
-        _measured("power", SensorDeviceClass.POWER),
+        _measured("power", SensorDeviceClass.POWER, precision=1),
         _measured("voltage", SensorDeviceClass.VOLTAGE),
         _measured("current", SensorDeviceClass.CURRENT),
         _measured("energy", SensorDeviceClass.ENERGY, SensorStateClass.TOTAL_INCREASING),
-        _measured("power_factor", SensorDeviceClass.POWER_FACTOR),
-        _measured("frequency", SensorDeviceClass.FREQUENCY),
+        _measured("power_factor", SensorDeviceClass.POWER_FACTOR, precision=2),
+        _measured("frequency", SensorDeviceClass.FREQUENCY, precision=2),
         _measured("temperature", SensorDeviceClass.TEMPERATURE),
         SensorEntityDescription(
             key=RSSI,
