@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import logging
 from typing import Any, Self, override
 
-import gmqtt  # type: ignore[import-untyped]
-from gmqtt.mqtt.handler import MQTTConnectError  # type: ignore[import-untyped]
+import gmqtt  # type: ignore[import-untyped] # it has no types
+from gmqtt.mqtt.handler import MQTTConnectError  # type: ignore[import-untyped] # it has no types
 
 from .config import Broker
 
@@ -129,7 +129,7 @@ class Link:
 
     @property
     def _connection(self) -> Any:
-        return None if self._client is None else self._client._connection  # noqa: SLF001
+        return None if self._client is None else self._client._connection  # noqa: SLF001 - gmqtt offers no other way
 
     async def _connect(self, config: LinkConfig) -> None:
         self._client = _make_client(config, self._unacknowledged)
@@ -196,7 +196,7 @@ class Link:
         self._on_lost()
 
 
-class _Client(gmqtt.Client):  # type: ignore[misc]
+class _Client(gmqtt.Client):  # type: ignore[misc] # it has no types
     @override
     async def reconnect(self, delay: bool = False) -> None:
         """Not here: the node opens a new link."""

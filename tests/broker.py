@@ -53,7 +53,7 @@ class Mosquitto:
         """Return when it accepts connections."""
         chosen = self.port
         for _ in range(3):
-            self.port = chosen or _free_port()
+            self.port = chosen or free_port()
             if self._try_to_start():
                 return
         raise RuntimeError(f"mosquitto does not start:\n{self.log}")
@@ -111,6 +111,9 @@ class Mosquitto:
             f"allow_anonymous {'false' if self._users else 'true'}",
             *self._settings,
         ]
+        if "protocol websockets" in self._settings:
+            # It counts its WebSocket listeners as none, and does not start without one.
+            lines.append(f"listener {free_port()} {self.host}")
         if self._users:
             lines.append(f"password_file {self._write_passwords(self._users)}")
         if self._acl is not None:
@@ -143,7 +146,8 @@ class Mosquitto:
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
     with socket.create_server((Mosquitto.host, 0)) as server:
         port: int = server.getsockname()[1]
         return port

@@ -57,7 +57,10 @@ class Home:
     async def counted(self, kind: str, times: int) -> None:
         await until(lambda: self.household.counts.get(kind, 0) >= times)
 
-    async def _sleep(self, _: float) -> None:
+    async def _sleep(self, seconds: float) -> None:
+        if self.household.state is ConnectionState.CONNECTED:
+            await asyncio.sleep(seconds)
+            return
         await asyncio.sleep(0.005)
         await self.may_reconnect.wait()
 

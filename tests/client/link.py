@@ -9,19 +9,27 @@ from typing import Any, Self
 
 import pytest
 
-from custom_components.homesync.client import BrokerSettings, ConnectionState, Timing
-from custom_components.homesync.client.transport.connection import Receiver
+from custom_components.homesync.client import BrokerSettings, ConnectionState, MqttVersion, Timing
+from custom_components.homesync.client.transport.connection import Receiver, Subscriptions
 from custom_components.homesync.client.transport.session import MqttSession
 
 from .virtual_time import VirtualLoop
 
 LOGGER = logging.getLogger("client")
 FILTERS = [("a/+/telemetry/+", 0), ("a/+/status/+", 1), ("a/+/response/+", 1)]
+ECHO_TOPICS = [(each, each.replace("+", "_echo", 1).replace("+", "x")) for each, _ in FILTERS]
+SUBSCRIPTIONS = Subscriptions(tuple(FILTERS))
+NO_PROBES = Timing(echo_every=0)
 DEADLINE = 10.0
 
 
 def settings(port: int, **changes: Any) -> BrokerSettings:
-    fields: dict[str, Any] = {"host": "127.0.0.1", "client_id": "hs-test"}
+    """MQTT 3.1.1, which the scripted broker speaks, unless told otherwise."""
+    fields: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "client_id": "hs-test",
+        "version": MqttVersion.V311,
+    }
     return BrokerSettings(port=port, **{**fields, **changes})
 
 
@@ -43,7 +51,10 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 class Link:
-    """Records states, waits and messages; `sleep` takes no time."""
+    """Records states, waits between attempts and messages; those waits take no time.
+
+    Does not probe, unless `echo_topics` and a timing say so.
+    """
 
     def __init__(
         self,
@@ -52,6 +63,7 @@ class Link:
         tls: SSLContext | None = None,
         timing: Timing | None = None,
         random_number: float = 0.5,
+        echo_topics: tuple[tuple[str, str], ...] = (),
         **changes: Any,
     ) -> None:
         self.states: list[ConnectionState] = []
@@ -64,14 +76,14 @@ class Link:
         self.session = MqttSession(
             "Villa",
             settings(port, tls=tls, **changes),
-            FILTERS,
+            Subscriptions(tuple(FILTERS), echo_topics),
             Receiver(
-                lambda topic, payload, retained: self.messages.append((topic, payload, retained)),
-                self._count_batch,
-                self.oversize.append,
+                on_publish=self._take,
+                on_batch=self._count_batch,
+                on_oversize=self.oversize.append,
             ),
             LOGGER,
-            timing=timing,
+            timing=timing or NO_PROBES,
             sleep=self._sleep,
             random_number=lambda: random_number,
         )
@@ -105,11 +117,36 @@ class Link:
         self._halted.set()
         self._halted = asyncio.Event()
 
+    def _take(self, topic: bytes, payload: bytes, retained: bool) -> None:
+        if not self.session.take_echo(topic, payload):
+            self.messages.append((topic, payload, retained))
+
     def _count_batch(self) -> None:
         self.batches += 1
 
     async def _sleep(self, seconds: float) -> None:
+        if asyncio.current_task() is not self.session._task:
+            await asyncio.sleep(seconds)
+            return
+        if not seconds:
+            return
         self.waits.append(seconds)
         await asyncio.sleep(0)
         if len(self.waits) >= self._halt_after:
             await self._halted.wait()
+
+
+class ProbingLink(Link):
+    """As households are: MQTT 5 first, and probes."""
+
+    def __init__(self, port: int, **changes: Any) -> None:
+        usual: dict[str, Any] = {
+            "version": None,
+            "timing": Timing(),
+            "echo_topics": tuple(ECHO_TOPICS),
+        }
+        super().__init__(port, **{**usual, **changes})
+
+    async def probed(self) -> None:
+        """Wait until the first probe has ended."""
+        await until(lambda: self.session.echo is not None)

@@ -5,17 +5,19 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.homesync.client import Cause, ConnectError
+from custom_components.homesync.client import Cause, ConnectError, MqttVersion, Transport
 from custom_components.homesync.client.errors import MalformedPacketError, NotConnectedError
 from custom_components.homesync.client.records import Publication
-from custom_components.homesync.client.transport.connection import Connection, Receiver
+from custom_components.homesync.client.transport.connection import Connection, Receiver, Terms
 
-from .link import FILTERS, settings
+from .link import SUBSCRIPTIONS, settings
 from .packets import CONNACK, publish
 from .scripted import Peer, ScriptedBroker
 from .virtual_time import on_virtual_time
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+TERMS = Terms(version=MqttVersion.V311, transport=Transport.TCP, keepalive=60, window=20)
 
 
 class Records:
@@ -24,7 +26,8 @@ class Records:
         self.batches = 0
 
     def connection(self, port: int) -> Connection:
-        return Connection(settings(port), FILTERS, Receiver(self._take, self._end, self._skip))
+        receiver = Receiver(on_publish=self._take, on_batch=self._end, on_oversize=self._skip)
+        return Connection(settings(port), TERMS, SUBSCRIPTIONS, receiver)
 
     def _take(self, topic: bytes, payload: bytes, retained: bool) -> None:
         self.topics.append(topic)

@@ -1,5 +1,6 @@
 """paho as a state machine without a socket."""
 
+from functools import partial
 import inspect
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from hypothesis import given, strategies as st
 from paho.mqtt.client import Client
 import pytest
 
-from custom_components.homesync.client import BrokerSettings
+from custom_components.homesync.client import BrokerSettings, MqttVersion
 from custom_components.homesync.client.errors import (
     CongestedError,
     MalformedPacketError,
@@ -15,10 +16,12 @@ from custom_components.homesync.client.errors import (
 )
 from custom_components.homesync.client.records import Publication
 from custom_components.homesync.client.transport.engine import Engine, Wire
+from custom_components.homesync.client.transport.packets import Answer, Connack
 
 from .packets import CONNACK, DISCONNECT, connack, packet, puback, publish, suback, unsuback
 
 SETTINGS = BrokerSettings(host="broker", port=1883, client_id="hs-1", keepalive=60)
+WINDOW = 20
 
 
 class Paho:
@@ -27,15 +30,21 @@ class Paho:
     def __init__(self, settings: BrokerSettings = SETTINGS) -> None:
         self.written: list[bytes] = []
         self.connacks: list[int] = []
-        self.subacks: list[tuple[int, list[int]]] = []
+        self.subacks: list[Answer] = []
         self.unsubacks: list[int] = []
-        self.engine = Engine(
-            settings,
-            self.written.append,
-            self.connacks.append,
-            lambda packet_id, codes: self.subacks.append((packet_id, codes)),
-            self.unsubacks.append,
-        )
+        self.engine = Engine(settings, MqttVersion.V311, self.written.append, self, WINDOW)
+
+    def on_connack(self, connack: Connack) -> None:
+        self.connacks.append(connack.code)
+
+    def on_suback(self, answer: Answer) -> None:
+        self.subacks.append(answer)
+
+    def on_unsuback(self, answer: Answer) -> None:
+        self.unsubacks.append(answer.packet_id)
+
+    def on_disconnect(self, code: int, server_reference: str | None) -> None:
+        raise AssertionError("MQTT 3.1.1 knows no such packet from a broker")
 
     def connected(self) -> Paho:
         self.engine.connect()
@@ -107,13 +116,27 @@ def test_f30_a_session_that_should_not_be_there_changes_nothing() -> None:
     paho.publish()
 
 
-@pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 6, 0x84, 255])
-def test_a_refusing_connack_is_told_and_answered_with_nothing(code: int) -> None:
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (1, 0x84),
+        (2, 0x85),
+        (3, 0x88),
+        (4, 0x86),
+        (5, 0x87),
+        (6, 0x80),
+        (0x84, 0x84),
+        (255, 255),
+    ],
+)
+def test_a_refusing_connack_is_told_in_the_codes_of_mqtt_5_and_answered_with_nothing(
+    code: int, told: int
+) -> None:
     paho = Paho()
     paho.engine.connect()
     paho.written.clear()
     paho.engine.feed(connack(code))
-    assert paho.connacks == [code]
+    assert paho.connacks == [told]
     assert not paho.written
     with pytest.raises(NotConnectedError):
         paho.publish()
@@ -176,7 +199,7 @@ def test_subscribing_tells_its_packet_id_and_the_answer_its_codes(paho: Paho) ->
     packet_id = paho.engine.subscribe([("a/+", 0), ("b/+", 1)])
     assert paho.stream == packet(0x82, packet_id.to_bytes(2) + b"\0\3a/+\0\0\3b/+\1")
     paho.engine.feed(suback(packet_id, 0, 0x80))
-    assert paho.subacks == [(packet_id, [0, 0x80])]
+    assert paho.subacks == [Answer(packet_id, (0, 0x80))]
 
 
 def test_unsubscribing_tells_its_packet_id_and_the_answer(paho: Paho) -> None:
@@ -212,16 +235,42 @@ def test_f28_an_acknowledgement_of_nothing_is_ignored(paho: Paho) -> None:
 
 
 def test_twenty_messages_are_open_and_a_thousand_wait(paho: Paho) -> None:
-    for _ in range(1000):
+    for _ in range(WINDOW + 1000):
         paho.publish()
-    assert len(paho.written) == 20
+    assert len(paho.written) == WINDOW
     with pytest.raises(CongestedError):
         paho.publish()
     paho.engine.feed(puback(1))
-    assert len(paho.written) == 21
+    assert len(paho.written) == WINDOW + 1
     paho.publish()
     with pytest.raises(CongestedError):
         paho.publish()
+
+
+def test_what_waits_is_neither_overtaken_nor_hurried_by_answers_to_nothing(paho: Paho) -> None:
+    for number in range(WINDOW + 2):
+        paho.publish(b"%d" % number)
+    paho.engine.feed(puback(4711))
+    assert len(paho.written) == WINDOW
+    paho.engine.pause()
+    for packet_id in range(1, WINDOW + 1):
+        paho.engine.feed(puback(packet_id))
+    paho.engine.resume()
+    paho.publish(b"last")
+    assert [each[9:] for each in paho.written[WINDOW:]] == [b"20", b"21", b"last"]
+
+
+def test_each_answer_of_the_broker_is_told_to_whom_it_concerns(paho: Paho) -> None:
+    answers: list[tuple[int, int]] = []
+
+    def note(number: int, code: int) -> None:
+        answers.append((number, code))
+
+    for number in range(WINDOW + 1):
+        paho.engine.publish(Publication("t", b""), partial(note, number))
+    for packet_id in (2, 1, 1, WINDOW + 1):
+        paho.engine.feed(puback(packet_id))
+    assert answers == [(1, 0), (0, 0), (WINDOW, 0)]
 
 
 def test_f53_packet_ids_start_again_at_one_and_never_collide_in_turn(paho: Paho) -> None:

@@ -37,7 +37,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
         ("plug-1/response/command", b'{"status": "success"}', "invalid_field"),
         ("plug-1/status/nonsense", b"{}", "unknown_topic"),
         ("plug-1/command/relay", b"{}", "unknown_topic"),
-        ("_echo/status/online", b"{}", "invalid_topic"),
+        ("_echo/status/relay", b"{}", "invalid_topic"),
         ("plug-1/status/re\0lay", b"{}", "invalid_topic"),
     ],
 )
@@ -213,3 +213,15 @@ async def test_f38_when_too_much_waits_reading_pauses_until_there_is_room() -> N
         assert len(villa.told) == 30
         await villa.arrive("plug-1/telemetry/power", {"value": 1})
         assert villa.node.get("telemetry/power") == 1
+
+
+@on_virtual_time
+async def test_what_others_say_where_probes_go_makes_no_node_and_no_noise(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with Villa() as villa:
+        before = villa.household.counts
+        await villa.arrive("_echo/status/online", b"not a probe of ours")
+        assert villa.household.counts == before
+        assert not villa.household.nodes
+    assert not warnings(caplog)

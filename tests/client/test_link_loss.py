@@ -30,12 +30,33 @@ async def faithful(peer: Peer) -> None:
 
 
 @on_virtual_time
-async def test_f10_a_broker_that_accepts_and_closes_never_resets_the_waits() -> None:
-    async with ScriptedBroker(Peer.accept) as broker, Link(broker.port) as link:
-        await link.failed(20)
+async def test_f10_a_broker_that_accepts_and_closes_soon_never_resets_the_waits() -> None:
+    async def close_soon(peer: Peer) -> None:
+        await peer.accept()
+        await asyncio.sleep(6)
+
+    async with ScriptedBroker(close_soon) as broker, Link(broker.port) as link:
+        await link.failed(20, seconds=200)
         assert link.states.count(ConnectionState.CONNECTED) == 20
         assert link.waits == [0.5, 1, 2, 4, 8, 16, *[30] * 14]
         assert (link.cause, link.step) == ("closed", "link")
+
+
+@on_virtual_time
+async def test_three_short_lives_mean_a_rival_until_a_connection_holds() -> None:
+    async def fall_out(peer: Peer) -> None:
+        await peer.accept()
+        if len(broker.peers) > 3:
+            await asyncio.sleep(90)
+
+    async with ScriptedBroker(fall_out) as broker, Link(broker.port, keepalive=600) as link:
+        await link.failed(3)
+        assert link.waits == [0.5, 1, 300]
+        assert (link.session.rival, link.session.state) == (True, ConnectionState.ERROR)
+        link.go_on()
+        await link.failed(4, seconds=100)
+        assert link.waits[3:] == [0.5]
+        assert (link.session.rival, link.session.state) == (False, ConnectionState.DISCONNECTED)
 
 
 @on_virtual_time
@@ -180,14 +201,10 @@ async def test_f58_what_waited_while_the_loop_was_blocked_is_read_before_the_ver
 async def test_f24_f26_f28_a_malformed_packet_ends_the_connection_and_nothing_after_it_counts(
     malformed: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def break_the_rules(peer: Peer) -> None:
-        await peer.accept()
-        if len(broker.peers) == 1:
-            peer.send(GOOD, malformed, GOOD)
-        await peer.until_closed()
-
     caplog.set_level("INFO", "client")
-    async with ScriptedBroker(break_the_rules) as broker, Link(broker.port) as link:
+    async with ScriptedBroker(mute) as broker, Link(broker.port) as link:
+        await link.connected()
+        broker.peers[0].send(GOOD, malformed, GOOD)
         await until(lambda: len(broker.peers) == 2)
         await link.connected()
         assert len(link.messages) == 1
@@ -239,7 +256,7 @@ async def test_f05_a_cut_message_leaves_nothing_behind() -> None:
 
 
 @on_virtual_time
-async def test_a_suback_and_the_end_in_one_breath_is_a_connection_that_was_lost() -> None:
+async def test_a_suback_and_the_end_in_one_breath_is_an_attempt_that_failed() -> None:
     async def breathe_once(peer: Peer) -> None:
         await peer.packet()
         peer.send(CONNACK)
@@ -250,4 +267,5 @@ async def test_a_suback_and_the_end_in_one_breath_is_a_connection_that_was_lost(
     async with ScriptedBroker(breathe_once) as broker, Link(broker.port) as link:
         await link.failed(2)
         assert link.cause == "protocol_error"
-        assert link.waits == [0.5, 1]
+        assert link.waits == [2, 2]
+        assert ConnectionState.CONNECTED not in link.states

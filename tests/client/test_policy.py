@@ -8,12 +8,16 @@ import pytest
 from custom_components.homesync.client import BrokerSettings, Cause, ConnectionState
 from custom_components.homesync.client.transport.backoff import Backoff
 from custom_components.homesync.client.transport.keepalive import KeepAlive, Verdict
+from custom_components.homesync.client.transport.packets import MqttVersion, read_connack
 from custom_components.homesync.client.transport.reasons import (
     ASKS_FOR_CREDENTIALS,
-    NEEDS_USER,
-    connack_cause,
+    Action,
+    action_of,
+    reason_of,
 )
 from custom_components.homesync.client.transport.state import LEGAL
+
+from .packets import connack
 
 
 def almost_one() -> float:
@@ -116,24 +120,25 @@ def test_f04_bytes_without_an_answer_to_the_ping_buy_one_interval() -> None:
         (3, Cause.SERVER_UNAVAILABLE),
         (4, Cause.CREDENTIALS),
         (5, Cause.NOT_AUTHORISED),
-        (6, Cause.PROTOCOL_ERROR),
+        (6, Cause.SERVER_UNAVAILABLE),
         (255, Cause.PROTOCOL_ERROR),
     ],
 )
 def test_each_refusal_has_its_cause(code: int, cause: Cause) -> None:
-    assert connack_cause(code)[0] is cause
+    assert reason_of(read_connack(connack(code), MqttVersion.V311).code).cause is cause
 
 
 def test_only_refusals_that_a_person_must_settle_slow_the_attempts() -> None:
-    assert ASKS_FOR_CREDENTIALS <= NEEDS_USER
-    assert not NEEDS_USER & {
+    assert {action_of(cause) for cause in ASKS_FOR_CREDENTIALS} == {Action.ASK}
+    for cause in (
         Cause.SERVER_UNAVAILABLE,
         Cause.REFUSED,
         Cause.TIMED_OUT,
         Cause.CLOSED,
         Cause.SILENT,
         Cause.PROTOCOL_ERROR,
-    }
+    ):
+        assert action_of(cause) is Action.RETRY
 
 
 def test_every_state_has_its_followers_and_stopping_ends_all() -> None:

@@ -158,7 +158,7 @@ def test_f28_packets_of_types_that_no_broker_sends_are_handed_on_to_be_refused(k
         (b"\xd0\x80\x80\x80\x80\x00", "more than four bytes"),
         (b"\x30\xff\xff\xff\x7f", "268435455 bytes announced"),
         (b"\x30\x81\x80\x80\x08", "16777217 bytes announced"),
-        (packet(0x90, bytes(1025)), "control packet of 1025 bytes"),
+        (packet(0x90, bytes(65_537)), "control packet of 65537 bytes"),
     ],
 )
 def test_f24_f26_a_malformed_packet_ends_the_reading(malformed: bytes, words: str) -> None:
@@ -173,7 +173,7 @@ def test_the_length_is_judged_before_the_body_comes() -> None:
     with pytest.raises(MalformedPacketError):
         Read().feed(b"\x30\xff\xff\xff\x7f")
     with pytest.raises(MalformedPacketError):
-        Read().feed(b"\x90\x81\x08")
+        Read().feed(b"\x90\x81\x80\x04")
 
 
 def test_a_length_may_be_written_longer_than_needed() -> None:

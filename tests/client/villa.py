@@ -15,7 +15,7 @@ from custom_components.homesync.client import (
     RelayCommand,
 )
 
-from .link import LOGGER, settings, until
+from .link import LOGGER, NO_PROBES, settings, until
 from .packets import puback, publish
 from .scripted import Peer, ScriptedBroker
 
@@ -49,6 +49,7 @@ class Villa:
             HouseholdSettings(**self._settings),
             settings(self.broker.port),
             LOGGER,
+            timing=NO_PROBES,
             sleep=lambda _: asyncio.sleep(0),
             wall_clock=lambda: self.now,
         )

@@ -1,0 +1,1 @@
+"""HomeSync on brokers of other makes."""

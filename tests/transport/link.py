@@ -1,0 +1,192 @@
+"""A session under observation, over any way to a broker."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+import logging
+import math
+from ssl import SSLContext
+from typing import Any, Self
+
+import aiohttp
+import pytest
+
+from custom_components.homesync.client import (
+    BrokerSettings,
+    ConnectionState,
+    Timing,
+    Transport,
+    WebSocketSettings,
+)
+from custom_components.homesync.client.transport.connection import Receiver, Subscriptions
+from custom_components.homesync.client.transport.policy import NOTHING_LEARNED, Learned
+from custom_components.homesync.client.transport.session import MqttSession
+
+LOGGER = logging.getLogger("transport")
+ROOT = "homesync/villa/nodes"
+SUBSCRIPTIONS = Subscriptions(
+    ((f"{ROOT}/+/telemetry/+", 0), (f"{ROOT}/+/status/+", 1), (f"{ROOT}/+/response/+", 1)),
+    (
+        (f"{ROOT}/+/telemetry/+", f"{ROOT}/_echo/telemetry/echo"),
+        (f"{ROOT}/+/status/+", f"{ROOT}/_echo/status/online"),
+        (f"{ROOT}/+/response/+", f"{ROOT}/_echo/response/command"),
+    ),
+)
+SILENT = Timing(echo_every=0, way_back_every=1800)
+DEADLINE = 10.0
+
+
+class Way(StrEnum):
+    TCP = "tcp"
+    TLS = "tls"
+    WSS = "wss"
+
+
+ALL_WAYS = pytest.mark.parametrize("way", list(Way))
+BOTH_VERSIONS = pytest.mark.parametrize("version", [4, 5])
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What it takes to go any way: the broker's and the client's context, an HTTP client."""
+
+    broker_tls: SSLContext
+    client_tls: SSLContext
+    http: aiohttp.ClientSession
+
+    def settings(self, way: Way, port: int, **changes: Any) -> BrokerSettings:
+        chosen = settings(port, **changes)
+        if way is Way.TCP:
+            return chosen
+        if way is Way.TLS:
+            return replace(chosen, tls=self.client_tls)
+        return replace(
+            chosen,
+            tls=self.client_tls,
+            http=self.http,
+            transport=Transport.WEBSOCKET,
+            websocket=WebSocketSettings(port=port),
+        )
+
+
+def settings(port: int, **changes: Any) -> BrokerSettings:
+    fields: dict[str, Any] = {"host": "127.0.0.1", "client_id": "hs-transport"}
+    return BrokerSettings(port=port, **{**fields, **changes})
+
+
+async def until(condition: Callable[[], object], seconds: float = DEADLINE) -> None:
+    """Let the loop turn until something holds."""
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + seconds
+    while not condition():
+        assert loop.time() < give_up_at
+        await asyncio.sleep(0.002)
+
+
+class Link:
+    """Records states, waits and messages. Waits between attempts take no time.
+
+    The next echo and the next look at the blocked way wait for `next_echo` and `look_back`.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerSettings,
+        *,
+        timing: Timing = SILENT,
+        learned: Learned = NOTHING_LEARNED,
+        random_number: float = 0.5,
+    ) -> None:
+        self.states: list[ConnectionState] = []
+        self.waits: list[float] = []
+        self.messages: list[tuple[bytes, bytes, bool]] = []
+        self.oversize: list[bytes] = []
+        self.causes: list[str] = []
+        self.next_echo = asyncio.Event()
+        self.look_back = asyncio.Event()
+        self._timing = timing
+        self._halt_after: float = math.inf
+        self._go_on = asyncio.Event()
+        self._started = False
+        self.session = MqttSession(
+            "Villa",
+            broker,
+            SUBSCRIPTIONS,
+            Receiver(
+                on_publish=self._receive,
+                on_batch=lambda: None,
+                on_oversize=self.oversize.append,
+            ),
+            LOGGER,
+            timing=timing,
+            learned=learned,
+            sleep=self._sleep,
+            random_number=lambda: random_number,
+        )
+        self.session.add_listener(self._on_state)
+
+    @property
+    def state(self) -> ConnectionState:
+        return self.session.state
+
+    @property
+    def payloads(self) -> list[bytes]:
+        return [payload for _, payload, _ in self.messages]
+
+    @property
+    def step(self) -> str:
+        return "" if self.session.error is None else str(self.session.error.step)
+
+    @property
+    def cause(self) -> str:
+        return "" if self.session.error is None else str(self.session.error.cause)
+
+    async def __aenter__(self) -> Self:
+        self.session.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.session.stop()
+
+    async def connected(self) -> None:
+        await until(lambda: self.state is ConnectionState.CONNECTED)
+
+    async def failed(self, times: int = 1, seconds: float = DEADLINE) -> None:
+        """Let attempts fail so often in all; then the session waits until `go_on`."""
+        self._halt_after = times
+        await until(lambda: len(self.waits) >= times, seconds)
+
+    def go_on(self) -> None:
+        self._halt_after = math.inf
+        self._go_on.set()
+        self._go_on = asyncio.Event()
+
+    def _on_state(self, state: ConnectionState) -> None:
+        self.states.append(state)
+        if state in (ConnectionState.DISCONNECTED, ConnectionState.ERROR):
+            self.causes.append(self.cause)
+
+    def _receive(self, topic: bytes, payload: bytes, retained: bool) -> None:
+        if not self.session.take_echo(topic, payload):
+            self.messages.append((topic, payload, retained))
+
+    async def _sleep(self, seconds: float) -> None:
+        if not self._started:
+            self._started = True
+        elif seconds == self._timing.way_back_every:
+            await self.look_back.wait()
+            self.look_back.clear()
+        elif self.state is ConnectionState.CONNECTED and seconds == self._timing.echo_every:
+            await self.next_echo.wait()
+            self.next_echo.clear()
+        elif self.state is ConnectionState.CONNECTED:
+            await asyncio.sleep(seconds)
+        else:
+            await self._between_attempts(seconds)
+
+    async def _between_attempts(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await asyncio.sleep(0)
+        if len(self.waits) >= self._halt_after:
+            await self._go_on.wait()
