@@ -1,7 +1,6 @@
 """The real Home Assistant with the integration, against a real broker."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from functools import partial
 from typing import Any
 from unittest.mock import PropertyMock, patch
 
@@ -11,6 +10,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
+import trustme
 
 from custom_components.homesync.client import Timing
 from custom_components.homesync.const import DOMAIN
@@ -24,8 +24,6 @@ type SetUp = Callable[..., Awaitable[MockConfigEntry]]
 type StartNode = Callable[..., Awaitable[Node]]
 type StartScripted = Callable[..., Awaitable[ScriptedBroker]]
 
-_TRANSPORT = "custom_components.homesync.client.transport"
-
 
 @pytest.fixture(autouse=True)
 def _custom_integrations(enable_custom_integrations: None) -> None:
@@ -36,10 +34,20 @@ def _custom_integrations(enable_custom_integrations: None) -> None:
 def _short_waits() -> Iterator[None]:
     """Try a broker again at once; how long the waits really are is the client's tests' subject."""
     with (
-        patch(f"{_TRANSPORT}.session.Timing", partial(Timing, first_gap=0.02)),
-        patch(f"{_TRANSPORT}.backoff._LONGEST", 0.05),
+        patch("custom_components.homesync.broker.Timing", quick()),
+        patch("custom_components.homesync.client.transport.preflight._ECHO_WITHIN", 0.3),
     ):
         yield
+
+
+def quick(**changes: float) -> Callable[..., Timing]:
+    """Timing with short waits, whatever the options say of them."""
+
+    def make(**chosen: float) -> Timing:
+        waits = {"first_gap": 0.02, "longest_gap": 0.05, "echo_within": 1.0, **changes}
+        return Timing(**{**chosen, **waits})  # type: ignore[arg-type]
+
+    return make
 
 
 @pytest.fixture
@@ -150,3 +158,9 @@ async def start_scripted(socket_enabled: None) -> AsyncIterator[StartScripted]:
     yield start
     for broker in started:
         await broker.stop()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Who signs certificates; Home Assistant does not know it."""
+    return trustme.CA()

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 CONNACK = b"\x20\x02\x00\x00"
 _CONNECT, _SUBSCRIBE, _SUBACK = 0x10, 0x82, 0x90
+_LEVEL = 6  # in a CONNECT, after the length and the name of the protocol
+_SERVER_REFERENCE = 0x1C
 
 
 def refusal(code: int) -> bytes:
@@ -12,10 +14,18 @@ def refusal(code: int) -> bytes:
     return bytes((0x20, 0x02, 0x00, code))
 
 
+def refusal_5(code: int, server: str = "") -> bytes:
+    """A CONNACK with a reason code and perhaps a server reference (MQTT 5 section 3.2)."""
+    reference = bytes((_SERVER_REFERENCE, *len(server).to_bytes(2))) + server.encode()
+    properties = reference if server else b""
+    return bytes((0x20, 3 + len(properties), 0x00, code, len(properties))) + properties
+
+
 class ScriptedBroker:
     """Answers CONNECT with `connack` and SUBSCRIBE with `codes`; None: not at all.
 
-    With `hang_up` the connection is closed where the answer would be.
+    With `hang_up` the connection is closed where the answer would be. It knows MQTT 3.1.1
+    and, like many, answers anything newer with code 1; `version` 5 makes it know that alone.
     """
 
     def __init__(
@@ -24,6 +34,7 @@ class ScriptedBroker:
         connack: bytes | None = CONNACK,
         codes: Sequence[int] | None = None,
         hang_up: bool = False,
+        version: int = 4,
     ) -> None:
         self.port = 0
         self.connections = 0
@@ -32,6 +43,7 @@ class ScriptedBroker:
         self._connack = connack
         self._codes = codes
         self._hang_up = hang_up
+        self._version = version
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -64,6 +76,9 @@ class ScriptedBroker:
         while True:
             head, packet = await _read_packet(reader)
             answer: bytes | None = None
+            if head == _CONNECT and packet[_LEVEL] > self._version and self._connack is not None:
+                writer.write(refusal(1))
+                return
             if head == _CONNECT:
                 answer = self._connack
             elif head == _SUBSCRIBE and self._codes is not None:

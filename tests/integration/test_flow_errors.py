@@ -1,7 +1,6 @@
 """Why a household cannot be set up, and how it is in the end."""
 
 from collections.abc import Callable
-from functools import partial
 import logging
 import socket
 from typing import Any
@@ -12,12 +11,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
 
-from custom_components.homesync.client import Cause, ConnectError, Step, Timing
+from custom_components.homesync.client import Cause, ConnectError, Step
 from custom_components.homesync.const import DOMAIN
 from tests.broker import Mosquitto
 
-from .conftest import SetUp, StartScripted
-from .flows import begin, submit, suggested, typed
+from .conftest import SetUp, StartScripted, quick
+from .flows import UNTOUCHED, begin, submit, suggested, typed
 from .scripted import refusal
 
 FLOW = "custom_components.homesync.config_flow"
@@ -26,6 +25,7 @@ SECRET = "the-password-nobody-sees"
 ON_FIELD = {
     Cause.CANNOT_RESOLVE: "host",
     Cause.UNREACHABLE: "host",
+    Cause.TLS_WRONG_HOST: "host",
     Cause.REFUSED: "port",
     Cause.CREDENTIALS: "password",
 }
@@ -41,7 +41,7 @@ async def recover(hass: HomeAssistant, flow_id: str, port: int, **changes: Any) 
 
 def assert_back_at_form(result: ConfigFlowResult, errors: dict[str, str]) -> None:
     assert result["type"] is FlowResultType.FORM
-    assert result["step_id"] == "user"
+    assert result["step_id"] == "broker"
     assert result["errors"] == errors
 
 
@@ -60,7 +60,8 @@ async def test_every_cause_is_shown_and_the_form_keeps_what_was_typed_but_the_pa
     placeholders = result["description_placeholders"]
     assert placeholders is not None
     assert placeholders["detail"] == "words of the client"
-    assert suggested(result) == {key: fields[key] for key in fields if key != "password"}
+    typed_again = {key: fields[key] for key in fields if key != "password"}
+    assert suggested(result) == typed_again | UNTOUCHED
     assert SECRET not in str(result)
     await recover(hass, flow, mosquitto.port)
 
@@ -173,13 +174,14 @@ async def test_spaces_belong_to_a_password_but_to_nothing_else(hass: HomeAssista
         "tls": False,
         "username": "me",
         "prefix": "p",
+        **UNTOUCHED,
     }
 
 
 @pytest.mark.parametrize(
     ("script", "errors", "detail"),
     [
-        ({"connack": refusal(1)}, {"base": "protocol_version"}, "MQTT 3.1.1"),
+        ({"connack": refusal(1)}, {"base": "protocol_version"}, "this version of MQTT"),
         ({"connack": refusal(2)}, {"base": "client_id"}, "client id"),
         ({"connack": refusal(3)}, {"base": "server_unavailable"}, "unavailable"),
         ({"connack": refusal(4)}, {"password": "credentials"}, "refuses"),
@@ -205,7 +207,7 @@ async def test_a_broker_that_goes_only_half_the_way(
     broker = await start_scripted(**script)
     flow = await begin(hass)
 
-    with patch(f"{FLOW}.Timing", partial(Timing, deadline=0.3, goodbye=0.1)):
+    with patch("custom_components.homesync.broker.Timing", quick(deadline=0.3, goodbye=0.1)):
         result = await submit(hass, flow, typed(broker.port))
 
     assert_back_at_form(result, errors)

@@ -13,6 +13,17 @@ from .flows import suggested
 from .lookup import coordinator, device, is_connected, state
 from .waiting import until
 
+DEFAULTS = {
+    "grace_time": 30,
+    "max_nodes": 100,
+    "new_nodes": "add",
+    "keepalive": 60,
+    "connect_timeout": 10,
+    "longest_gap": 60,
+    "echo_interval": 5,
+    "status_topic": "homesync",
+}
+
 
 async def test_the_form_shows_what_holds(
     hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp
@@ -35,7 +46,7 @@ async def test_without_options_the_defaults_are_proposed(
 
     assert suggested(result) == {}
     assert result["data_schema"] is not None
-    assert result["data_schema"]({}) == {"grace_time": 30, "max_nodes": 100}
+    assert result["data_schema"]({}) == DEFAULTS
 
 
 async def test_changed_options_are_kept_as_whole_numbers_and_applied_by_a_reload(
@@ -56,8 +67,9 @@ async def test_changed_options_are_kept_as_whole_numbers_and_applied_by_a_reload
     await hass.async_block_till_done()
 
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options == {"grace_time": 5, "max_nodes": 2}
-    assert all(type(value) is int for value in entry.options.values())
+    assert entry.options == DEFAULTS | {"grace_time": 5, "max_nodes": 2}
+    words = {"new_nodes", "status_topic"}
+    assert {key for key, value in entry.options.items() if type(value) is not int} == words
     assert coordinator(entry) is not before
     await until(hass, lambda: state(hass, entry, "switch", "plug-2", "status/relay") == "on")
     assert device(hass, entry, "plug-2")
@@ -65,10 +77,26 @@ async def test_changed_options_are_kept_as_whole_numbers_and_applied_by_a_reload
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"grace_time": -1}, {"grace_time": 3601}, {"max_nodes": 0}, {"max_nodes": 1001}]
+    "wrong",
+    [
+        {"grace_time": -1},
+        {"grace_time": 3601},
+        {"max_nodes": 0},
+        {"max_nodes": 1001},
+        {"new_nodes": "never"},
+        {"keepalive": 9},
+        {"keepalive": 1201},
+        {"connect_timeout": 2},
+        {"connect_timeout": 61},
+        {"longest_gap": 4},
+        {"longest_gap": 601},
+        {"echo_interval": -1},
+        {"echo_interval": 61},
+        {"status_topic": "elsewhere"},
+    ],
 )
 async def test_options_out_of_range_are_refused(
-    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, wrong: dict[str, int]
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, wrong: dict[str, object]
 ) -> None:
     entry = await set_up(mosquitto.port)
     await until(hass, lambda: is_connected(hass, entry))

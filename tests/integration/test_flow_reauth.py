@@ -1,7 +1,6 @@
 """New credentials, when the broker refuses those that a household has."""
 
 from collections.abc import Callable
-from functools import partial
 from unittest.mock import patch
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState, ConfigFlowResult
@@ -10,17 +9,17 @@ from homeassistant.data_entry_flow import FlowResultType
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.homesync.client import Timing
+from custom_components.homesync.client import ConnectError
 from custom_components.homesync.const import DOMAIN
 from tests.broker import Mosquitto
 
-from .conftest import SetUp, StartScripted
+from .conftest import SetUp, StartScripted, quick
 from .flows import submit, suggested
 from .lookup import attribute, connection_state, coordinator, is_connected
 from .scripted import refusal
 from .waiting import until
 
-SESSION = "custom_components.homesync.client.transport.session"
+TIMING = "custom_components.homesync.broker.Timing"
 
 
 def change_users(broker: Mosquitto, users: dict[str, str]) -> None:
@@ -96,12 +95,18 @@ async def test_wrong_credentials_are_not_tried_again_and_again(
 ) -> None:
     broker = start_mosquitto(users={"me": "right"})
     entry = await set_up(broker.port, username="me", password="wrong")
-    session = coordinator(entry).household._session
-    with patch.object(session, "_wait_after", wraps=session._wait_after) as wait_after:
+    policy = coordinator(entry).household._session._policy
+    waits: list[float] = []
+    failed = policy.failed
+
+    def take_down(error: ConnectError) -> float:
+        waits.append(failed(error))
+        return waits[-1]
+
+    with patch.object(policy, "failed", take_down):
         await open_form(hass, entry)
 
-    assert wait_after.call_count == 1
-    assert session._wait_after(*wait_after.call_args.args) >= 900
+    assert waits == [900]
 
 
 @pytest.mark.parametrize("code", [4, 5])
@@ -109,9 +114,9 @@ async def test_however_often_the_broker_refuses_there_is_one_question(
     hass: HomeAssistant, start_scripted: StartScripted, set_up: SetUp, code: int
 ) -> None:
     broker = await start_scripted(connack=refusal(code))
-    with patch(f"{SESSION}.Timing", partial(Timing, refused_gap=0.0)):
+    with patch(TIMING, quick(slow_gap=0.01)):
         entry = await set_up(broker.port, username="me", password="wrong")
-    await until(hass, lambda: broker.connections >= 5)
+    await until(hass, lambda: broker.connections >= 5 and reauth_flows(hass))
 
     assert len(reauth_flows(hass)) == 1
     assert entry.state is ConfigEntryState.LOADED
@@ -150,7 +155,7 @@ async def test_the_question_goes_away_when_the_broker_comes_round_by_itself(
     hass: HomeAssistant, start_mosquitto: Callable[..., Mosquitto], set_up: SetUp
 ) -> None:
     broker = start_mosquitto(users={"me": "other"})
-    with patch(f"{SESSION}.Timing", partial(Timing, refused_gap=0.02)):
+    with patch(TIMING, quick(slow_gap=0.02)):
         entry = await set_up(broker.port, username="me", password="right")
     await open_form(hass, entry)
 
@@ -172,3 +177,17 @@ async def test_a_password_that_is_revoked_while_connected_asks_at_the_next_conne
     flow = await open_form(hass, entry)
     await submit(hass, flow, {"username": "me", "password": "another"})
     await until(hass, lambda: is_connected(hass, entry))
+
+
+async def test_a_user_name_that_is_taken_away_takes_its_password_along(
+    hass: HomeAssistant, start_mosquitto: Callable[..., Mosquitto], set_up: SetUp
+) -> None:
+    broker = start_mosquitto(users={"me": "right"})
+    entry = await set_up(broker.port, username="me", password="wrong")
+    flow = await open_form(hass, entry)
+
+    result = await submit(hass, flow, {"password": "still here"})
+
+    assert result["errors"] == {"base": "not_authorised"}
+    assert suggested(result) == {}
+    assert entry.data["password"] == "wrong"

@@ -146,3 +146,15 @@ async def test_a_broker_where_another_entry_has_this_household_is_refused(
     assert result["type"] is FlowResultType.FORM
     assert result["errors"] == {"base": "home_id_taken"}
     assert entry.data["port"] == here.port
+
+
+async def test_another_start_of_the_client_id_makes_a_new_one(
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp
+) -> None:
+    entry = await set_up(mosquitto.port)
+    flow = await open_form(hass, entry)
+
+    await submit(hass, flow, broker_fields(mosquitto.port, client_id_base="office"))
+
+    await hass.async_block_till_done()
+    assert entry.data["client_id"].startswith("office_villa_")

@@ -11,7 +11,7 @@ from custom_components.homesync.const import DOMAIN
 from tests.broker import Mosquitto
 
 from .conftest import SetUp, StartScripted
-from .flows import begin, submit, suggested, typed
+from .flows import UNTOUCHED, begin, sent, submit, suggested, typed
 from .lookup import is_connected
 from .waiting import until
 
@@ -50,7 +50,10 @@ async def test_a_household_is_created_after_its_broker_was_tried(
         "port": mosquitto.port,
         "tls": False,
         "prefix": "homesync",
+        "preset": "other",
         "client_id": client_id,
+        "learned_version": "5",
+        **UNTOUCHED,
     }
     assert client_id.startswith("homesync_villa-1_")
     assert entry.unique_id == f"villa-1@127.0.0.1:{mosquitto.port}"
@@ -67,9 +70,12 @@ async def test_the_try_goes_under_a_client_id_of_its_own_and_says_goodbye(
     client_id = only_entry(hass).data["client_id"]
     await unload(hass)
 
-    connected = [line for line in mosquitto.log.splitlines() if f" as {client_id}_" in line]
-    assert len(connected) == 1
-    tried = connected[0].partition(" as ")[2].partition(" ")[0]
+    begun = [
+        line.partition(" as ")[2].partition(" ")[0]
+        for line in mosquitto.log.splitlines()
+        if f" as {client_id[:-6]}" in line
+    ]
+    (tried,) = [each for each in begun if each != client_id]
     assert f"Received DISCONNECT from {tried}" in mosquitto.log
 
 
@@ -121,7 +127,6 @@ async def test_a_home_id_that_is_cleared_is_made_from_the_name_again(
         ("home_id", "villa/1", "invalid_home_id"),
         ("home_id", "a" * 65, "invalid_home_id"),
         ("prefix", "#", "invalid_prefix"),
-        ("prefix", "", "invalid_prefix"),
         ("prefix", "$SYS", "invalid_prefix"),
         ("name", " ", "invalid_home_id"),
     ],
@@ -133,7 +138,8 @@ async def test_what_cannot_work_is_refused_on_its_field_before_the_broker_is_tri
     result = await submit(hass, flow, typed(mosquitto.port, **{field: value}))
 
     assert result["type"] is FlowResultType.FORM
-    assert result["errors"] == {"home_id" if field == "name" else field: error}
+    # Home Assistant shows no errors on fields in sections.
+    assert result["errors"] == {{"name": "home_id", "prefix": "base"}.get(field, field): error}
     assert " as homesync_" not in mosquitto.log
 
     result = await submit(hass, flow, typed(mosquitto.port, home_id="villa"))
@@ -145,7 +151,7 @@ async def test_both_errors_are_shown_at_once(hass: HomeAssistant, mosquitto: Mos
     flow = await begin(hass)
     result = await submit(hass, flow, typed(mosquitto.port, home_id="ä", prefix="a//b"))
 
-    assert result["errors"] == {"home_id": "invalid_home_id", "prefix": "invalid_prefix"}
+    assert result["errors"] == {"home_id": "invalid_home_id", "base": "invalid_prefix"}
 
 
 async def test_a_port_that_is_none_is_refused_by_the_form(hass: HomeAssistant) -> None:
@@ -185,7 +191,7 @@ async def test_two_dialogs_for_one_household_create_it_once(
 ) -> None:
     flows = [await begin(hass), await begin(hass)]
     for flow in flows:
-        result = await hass.config_entries.flow.async_configure(flow, typed(mosquitto.port))
+        result = await hass.config_entries.flow.async_configure(flow, sent(typed(mosquitto.port)))
         assert result["type"] is FlowResultType.SHOW_PROGRESS
     await hass.async_block_till_done()
 
@@ -201,7 +207,7 @@ async def test_a_dialog_that_is_closed_gives_the_try_up(
 ) -> None:
     broker = await start_scripted(connack=None)
     flow = await begin(hass)
-    result = await hass.config_entries.flow.async_configure(flow, typed(broker.port))
+    result = await hass.config_entries.flow.async_configure(flow, sent(typed(broker.port)))
     assert result["type"] is FlowResultType.SHOW_PROGRESS
     await broker.reached.wait()
 
@@ -216,7 +222,7 @@ async def test_a_dialog_that_is_asked_again_goes_on_showing_progress(
 ) -> None:
     broker = await start_scripted(connack=None)
     flow = await begin(hass)
-    await hass.config_entries.flow.async_configure(flow, typed(broker.port))
+    await hass.config_entries.flow.async_configure(flow, sent(typed(broker.port)))
 
     result = await hass.config_entries.flow.async_configure(flow)
 
@@ -235,14 +241,14 @@ async def test_the_form_proposes_an_encrypted_connection(hass: HomeAssistant) ->
         await hass.config_entries.flow.async_configure(flow, fields)
         await hass.async_block_till_done()
 
-    (settings, filters, _), _ = preflight.call_args
+    (settings, subscriptions, _), _ = preflight.call_args
     assert settings.port == 8883
     assert settings.tls is not None
     assert settings.tls.verify_mode.name == "CERT_REQUIRED"
     assert settings.tls.check_hostname
-    assert filters == [
+    assert subscriptions.filters == (
         ("homesync/villa/nodes/+/telemetry/+", 0),
         ("homesync/villa/nodes/+/status/+", 1),
         ("homesync/villa/nodes/+/response/+", 1),
-    ]
+    )
     hass.config_entries.flow.async_abort(flow)

@@ -29,20 +29,31 @@ SERVICES: dict[str, Any] = yaml.safe_load((FOLDER / "services.yaml").read_text()
 MODULES = sorted(FOLDER.rglob("*.py"))
 
 # Home Assistant requires these itself.
-WITH_HOME_ASSISTANT = {"aiohappyeyeballs", "homeassistant", "orjson", "voluptuous"}
+WITH_HOME_ASSISTANT = {
+    "aiohappyeyeballs",
+    "aiohttp",
+    "cryptography",
+    "homeassistant",
+    "orjson",
+    "voluptuous",
+    "yarl",
+}
 
 
 def test_the_manifest_has_the_keys_that_home_assistant_wants_in_its_order() -> None:
     assert list(MANIFEST)[:2] == ["domain", "name"]
     assert list(MANIFEST)[2:] == sorted(list(MANIFEST)[2:])
     assert set(MANIFEST) == {
+        "after_dependencies",
         "codeowners",
         "config_flow",
+        "dependencies",
         "documentation",
         "domain",
         "integration_type",
         "iot_class",
         "issue_tracker",
+        "mqtt",
         "name",
         "requirements",
         "version",
@@ -121,7 +132,7 @@ def test_a_module_imports_only_what_is_installed_with_it(module: Path) -> None:
 def test_the_folder_alone_is_enough(tmp_path: Path) -> None:
     alone = tmp_path / "custom_components" / "homesync"
     shutil.copytree(FOLDER, alone, ignore=shutil.ignore_patterns("__pycache__"))
-    names = ["", ".config_flow", ".binary_sensor", ".sensor", ".switch"]
+    names = ["", ".config_flow", ".repairs", ".binary_sensor", ".sensor", ".switch"]
     program = "\n".join(f"import custom_components.homesync{name}" for name in names)
     program += "\nprint(custom_components.homesync.__file__)"
 

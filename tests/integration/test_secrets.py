@@ -8,8 +8,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 import pytest
 
+from custom_components.homesync.broker import async_broker_settings
 from custom_components.homesync.const import DOMAIN
-from custom_components.homesync.coordinator import broker_settings
 from tests.broker import Mosquitto
 
 from .conftest import SetUp, StartNode, entry_data
@@ -98,8 +98,9 @@ async def test_what_is_typed_does_not_come_back(
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_settings_can_be_printed() -> None:
-    settings = broker_settings(entry_data(1883, username="me", password=CANARY))
+async def test_settings_can_be_printed(hass: HomeAssistant) -> None:
+    data = entry_data(1883, username="me", password=CANARY)
+    settings = await async_broker_settings(hass, data, {})
 
     assert settings.password == CANARY
     assert CANARY not in repr(settings)

@@ -6,13 +6,26 @@ import re
 from string import Formatter
 from typing import Any
 
+from homeassistant.data_entry_flow import section
 from homeassistant.helpers.entity import EntityDescription
+from homeassistant.helpers.selector import SelectSelector
 import pytest
+import voluptuous as vol
 import yaml
 
 from custom_components import homesync
-from custom_components.homesync import binary_sensor, config_flow, errors, sensor, switch
-from custom_components.homesync.client import Cause, ConnectionState, Reason
+from custom_components.homesync import (
+    binary_sensor,
+    broker_form,
+    config_flow,
+    errors,
+    issues,
+    options_flow,
+    repairs,
+    sensor,
+    switch,
+)
+from custom_components.homesync.client import PRESETS, Cause, ConnectionState, Reason
 from custom_components.homesync.const import PLATFORMS
 
 FOLDER = Path(homesync.__file__).parent
@@ -35,6 +48,7 @@ EXCEPTIONS = {
     **dict.fromkeys([*errors._KEYS.values(), "refused_without_reason"], OF_COMMANDS),
     "one_node": {"count"},
     "not_a_node": {"device"},
+    "invalid_setting": {"field", "detail"},
 }
 OF_FORMS = {"detail", "name", "home_id", "host", "prefix"}
 
@@ -94,30 +108,95 @@ def test_exceptions_have_texts_that_can_be_filled_in() -> None:
     assert raised <= set(EXCEPTIONS)
 
 
-def test_issues_have_texts_that_can_be_filled_in() -> None:
-    used = set(re.findall(r'translation_key="(\w+)"', (FOLDER / "issues.py").read_text()))
-    assert set(TEXTS["issues"]) == used == {"node_limit"}
-    for text in leaves(TEXTS["issues"]["node_limit"]):
-        assert placeholders(text) <= {"household", "limit", "node"}
+KINDS = {kind.key: kind for kind in (*issues._KINDS, issues._NODE_LIMIT)}
+OF_ISSUES = {
+    "certificate_ended": {"reason"},
+    "certificate_ends": {"days"},
+    "client_certificate_ends": {"days"},
+    "clock": {"reason"},
+    "plan_limit": {"reason"},
+    "banned": {"reason"},
+    "node_limit": {"limit", "node"},
+    "other_server": {"server"},
+    "subscription_refused": {"reason"},
+    "unproven": {"filters"},
+}
+
+
+def test_every_issue_has_texts_and_only_what_can_be_mended_has_a_flow() -> None:
+    assert set(TEXTS["issues"]) == set(KINDS)
+    assert set(repairs._FLOWS) == {key for key, kind in KINDS.items() if kind.fixable}
+    for key, texts in TEXTS["issues"].items():
+        if KINDS[key].fixable:
+            assert set(texts) == {"title", "fix_flow"}
+            assert set(texts["fix_flow"]["step"]) == {"confirm"}
+            assert set(texts["fix_flow"]["step"]["confirm"]) == {"title", "description"}
+        else:
+            assert set(texts) == {"title", "description"}
+        for text in leaves(texts):
+            assert placeholders(text) <= {"household"} | OF_ISSUES.get(key, set()), key
 
 
 def test_errors_of_forms_have_texts_that_can_be_filled_in() -> None:
-    own = {"invalid_home_id", "invalid_prefix", "home_id_taken", "unknown"}
+    own = {"home_id_taken", "client_certificate_missing", "unknown"}
+    fields = {"home_id", "prefix", "ca", "client_certificate", "client_key"}
+    fields |= {"client_key_passphrase", "websocket_headers"}
+    own |= {f"invalid_{field}" for field in fields}
     assert set(TEXTS["config"]["error"]) == own | {cause.value for cause in Cause}
-    for text in leaves(TEXTS["config"]):
+    for text in leaves(TEXTS["config"]["error"]) + leaves(TEXTS["config"]["create_entry"]):
         assert placeholders(text) <= OF_FORMS, text
 
 
-@pytest.mark.parametrize("form", config_flow._SCHEMAS)
+def test_steps_have_texts_that_can_be_filled_in() -> None:
+    own = {"node": {"node", "household"}, "unproven": {"filters"}, "user": set[str]()}
+    for step, texts in TEXTS["config"]["step"].items():
+        for text in leaves(texts):
+            assert placeholders(text) <= own.get(step, OF_FORMS), text
+    assert placeholders(TEXTS["config"]["flow_title"]) == {"name"}
+    steps = {"user", "broker", "reconfigure", "reauth_confirm", "node", "connect", "unproven"}
+    assert set(TEXTS["config"]["step"]) == steps
+
+
+FORMS = {
+    "broker": broker_form.broker_schema("other", new=True),
+    "reconfigure": broker_form.broker_schema("other", new=False),
+    "reauth_confirm": broker_form.REAUTH_SCHEMA,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_every_field_of_a_form_is_named_and_described(form: str) -> None:
-    fields = {str(marker) for marker in config_flow._SCHEMAS[form].schema}
     texts = TEXTS["config"]["step"][form]
     assert texts["title"]
+    schema = FORMS[form].schema
+    sections = {str(key): value for key, value in schema.items() if isinstance(value, section)}
+    fields = {str(key) for key in schema}.difference(sections)
     assert set(texts["data"]) == set(texts["data_description"]) == fields
+    assert set(texts.get("sections", ())) == set(sections)
+    for name, inside in sections.items():
+        in_section = texts["sections"][name]
+        assert in_section["name"]
+        inner = {str(key) for key in inside.schema.schema}
+        assert set(in_section["data"]) == set(in_section["data_description"]) == inner
+
+
+def test_every_choice_of_a_menu_has_a_text_and_a_step() -> None:
+    steps = TEXTS["config"]["step"]
+    assert set(steps["user"]["menu_options"]) == {*PRESETS, "home_assistant"}
+    assert set(steps["unproven"]["menu_options"]) == {"finish", *FORMS}
+    for menu in (steps["user"], steps["unproven"]):
+        for option in menu["menu_options"]:
+            assert hasattr(config_flow.HomeSyncConfigFlow, f"async_step_{option}")
+
+
+def test_every_end_without_a_household_has_a_text() -> None:
+    reasons = set(re.findall(r'reason="(\w+)"', (FOLDER / "config_flow.py").read_text()))
+    of_home_assistant = {"already_configured", "reauth_successful", "reconfigure_successful"}
+    assert set(TEXTS["config"]["abort"]) == reasons | of_home_assistant
 
 
 def test_every_option_is_named_and_described() -> None:
-    fields = {str(marker) for marker in config_flow._OPTIONS.schema}
+    fields = {str(marker) for marker in options_flow._OPTIONS.schema}
     texts = TEXTS["options"]["step"]["init"]
     assert set(texts["data"]) == set(texts["data_description"]) == fields
 
@@ -139,13 +218,27 @@ def test_every_action_and_its_fields_are_described_and_have_an_icon() -> None:
         assert all({"name", "description"} <= set(field) for field in texts["fields"].values())
 
 
-def test_every_choice_of_an_action_has_a_text() -> None:
+def fields_of(schema: vol.Schema) -> list[object]:
+    found: list[object] = []
+    for field in schema.schema.values():
+        found += fields_of(field.schema) if isinstance(field, section) else [field]
+    return found
+
+
+def test_every_choice_of_an_action_or_a_form_has_a_text() -> None:
     selects = [
         field["selector"]["select"]
         for action in SERVICES.values()
         for field in action["fields"].values()
         if "select" in field["selector"]
     ]
+    forms = {
+        field.config["translation_key"]: field.config
+        for schema in (*FORMS.values(), options_flow._OPTIONS)
+        for field in fields_of(schema)
+        if isinstance(field, SelectSelector)
+    }
+    selects += forms.values()
     assert {select["translation_key"] for select in selects} == set(TEXTS["selector"])
     for select in selects:
         assert all(isinstance(option, str) for option in select["options"])
