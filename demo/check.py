@@ -1,6 +1,6 @@
 """The demo without a person: what it promises is looked up, tried and told, step by step."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 import json
@@ -29,6 +29,7 @@ async def check(stage: Stage) -> bool:
     steps: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
         (f"all sensors of {_count(PLANS)} nodes have values", test.sensors_have_values),
         ("both households are connected, all nodes online", test.households_are_connected),
+        ("both tell their transport and its round trip", test.connections_are_measured),
         ("the dashboard shows entities that are there", test.dashboard_is_alive),
         ("switch.turn_off and switch.turn_on, each carried out once", test.switch_relay),
         ("homesync.send_command tells the outcome", test.send_command),
@@ -76,6 +77,11 @@ class _Check:
             await self._wait_for_state(plan.home_id, None, "connection_state", "connected")
             await self._wait_for_state(plan.home_id, None, "connected", "on")
             await self._wait_for_state(plan.home_id, None, "nodes_online", str(plan.nodes))
+
+    async def connections_are_measured(self) -> None:
+        for plan in PLANS:
+            await self._wait_for_state(plan.home_id, None, "transport", "tcp")
+            await self._wait_for_numbers(plan.home_id, None, ("round_trip",))
 
     async def dashboard_is_alive(self) -> None:
         config = await self.stage.api.call("lovelace/config", url_path=dashboard.URL_PATH)
@@ -171,9 +177,14 @@ class _Check:
         await until(reached, lambda: f"{entity_id} is {wanted}; it is {seen}", within)
 
     async def _wait_for_values(self, home_id: str, node_id: str) -> None:
-        registry = self.stage.registry
-        keys = [each for each in (*SENSORS, "temperature") if registry.has(home_id, node_id, each)]
-        ids = [registry.entity(home_id, node_id, key) for key in keys]
+        has = self.stage.registry.has
+        keys = [each for each in (*SENSORS, "temperature") if has(home_id, node_id, each)]
+        await self._wait_for_numbers(home_id, node_id, keys)
+
+    async def _wait_for_numbers(
+        self, home_id: str, node_id: str | None, keys: Iterable[str]
+    ) -> None:
+        ids = [self.stage.registry.entity(home_id, node_id, key) for key in keys]
         missing: list[str] = []
 
         async def complete() -> bool:

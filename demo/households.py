@@ -63,7 +63,7 @@ def form_values(plan: HouseholdPlan, state: State) -> dict[str, Any]:
         "tls": False,
         "username": plan.home_id,
         "password": state.broker_password(plan.home_id),
-        "prefix": "homesync",
+        "protocol": {"prefix": "homesync"},
     }
 
 
@@ -71,6 +71,8 @@ async def _add(api: Api, values: Mapping[str, Any]) -> str:
     """Go through the config flow; return the new entry's id."""
     step = await api.post(_FLOW, {"handler": "homesync"})
     address = f"{_FLOW}/{step['flow_id']}"
+    if step["type"] == "menu":
+        step = await api.post(address, {"next_step_id": "other"})
     if step["type"] == "form":
         step = await api.post(address, dict(values))
     try:

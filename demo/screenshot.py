@@ -41,6 +41,7 @@ _PRESSES = (
     (60, "cabin", "plug-3", "off"),
 )
 _AFTERWARDS = 30.0
+_BROKER = "Mosquitto or another broker"
 # In the order of the form; its labels are not tied to its fields.
 _EXAMPLE = ("Beach house", "beach-house", "mqtt.example.org", "8883", "beach-house", "example")
 
@@ -86,6 +87,7 @@ async def _config_flow(page: Page, stage: Stage) -> None:
     await page.set_viewport_size({"width": _WIDTH, "height": 1200})
     await page.goto(f"{stage.base}/config/integrations/dashboard/add?domain=homesync")
     await page.get_by_role("button", name="OK").click(timeout=_LOAD_WITHIN)
+    await page.get_by_text(_BROKER).click(timeout=_LOAD_WITHIN)
     fields = page.locator("step-flow-form ha-form input:not([type=checkbox])")
     await fields.first.wait_for(timeout=_LOAD_WITHIN)
     # The form takes the focus a moment after it has appeared.
