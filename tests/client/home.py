@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Self
 
-import gmqtt  # type: ignore[import-untyped]
+import gmqtt  # type: ignore[import-untyped]  # it has no types
 
 from custom_components.homesync.client import (
     BrokerSettings,

@@ -54,7 +54,7 @@ class Peer:
             pass
 
     def stop_reading(self) -> None:
-        self._writer.transport.pause_reading()  # type: ignore[attr-defined]
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # a test looks inside
 
     def reset(self) -> None:
         self._writer.transport.abort()

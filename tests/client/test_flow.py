@@ -49,7 +49,7 @@ async def test_f13_a_slow_broker_gets_everything_that_was_taken_in_order() -> No
         await peer.accept()
         peer.stop_reading()
         await go_on.wait()
-        peer._writer.transport.resume_reading()  # type: ignore[attr-defined]
+        peer._writer.transport.resume_reading()  # type: ignore[attr-defined]  # a test looks inside
         await peer.until_closed()
 
     async with ScriptedBroker(slow) as broker, Link(broker.port) as link:
@@ -133,7 +133,7 @@ async def test_a_pause_outlives_the_connection() -> None:
         await link.connected()
         link.session.pause_reading()
         # A connection that is not read does not notice its end: only a timer does.
-        link.session._connection._fail("closed", "test")  # type: ignore[union-attr, arg-type]
+        link.session._connection._fail("closed", "test")  # type: ignore[union-attr, arg-type]  # a test looks inside
         await until(lambda: len(broker.peers) == 2)
         await link.connected()
         broker.peers[1].send(publish(b"t", b"1"))

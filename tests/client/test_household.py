@@ -192,7 +192,7 @@ async def test_f16_what_still_waits_when_all_ends_is_told_to_nobody() -> None:
     loop = asyncio.get_running_loop()
 
     def work(node: NodeState, keys: tuple[str, ...]) -> None:
-        loop._clock.now += 0.005  # type: ignore[attr-defined]
+        loop._clock.now += 0.005  # type: ignore[attr-defined]  # a test looks inside
 
     async with Villa() as villa:
         villa.household.add_change_listener(work)

@@ -160,7 +160,7 @@ async def test_f58_what_waited_while_the_loop_was_blocked_is_read_before_the_ver
         while await peer.packet() != PINGREQ:
             pass
         peer.send(publish(b"t", bytes(200_000)) * 2, PINGRESP)
-        loop._clock.now += 3600  # type: ignore[attr-defined]
+        loop._clock.now += 3600  # type: ignore[attr-defined]  # a test looks inside
         await peer.until_closed()
 
     async with (

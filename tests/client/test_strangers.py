@@ -27,7 +27,7 @@ async def test_s02_two_households_on_one_broker_never_see_each_other(
             stranger.publish(f"{home_id}/nodes/plug-1/status/relay", f'{{"state": "{relay}"}}')
             stranger.publish(f"{home_id}/nodes/only-{home_id}/status/online", '{"online": true}')
         for home in (villa, chalet):
-            await until(lambda home=home: len(home.household.nodes) == 2)  # type: ignore[misc]
+            await until(lambda home=home: len(home.household.nodes) == 2)  # type: ignore[misc]  # mypy cannot follow
         assert list(villa.household.nodes) == ["plug-1", "only-villa"]
         assert list(chalet.household.nodes) == ["plug-1", "only-chalet"]
         assert villa.plug.get("status/relay") is True

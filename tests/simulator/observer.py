@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import json
 from typing import Any, override
 
-import gmqtt  # type: ignore[import-untyped]
+import gmqtt  # type: ignore[import-untyped]  # it has no types
 
 from tests.broker import Mosquitto
 
@@ -27,7 +27,7 @@ class Seen:
         return json.loads(self.payload)
 
 
-class _Client(gmqtt.Client):  # type: ignore[misc]
+class _Client(gmqtt.Client):  # type: ignore[misc]  # mypy cannot follow
     @override
     async def reconnect(self, delay: bool = False) -> None:
         """Stay away: a broker that is killed ends the observation."""

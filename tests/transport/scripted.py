@@ -87,10 +87,10 @@ class Peer:
         ]
 
     def stop_reading(self) -> None:
-        self._writer.transport.pause_reading()  # type: ignore[attr-defined]
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # a test looks inside
 
     def go_on_reading(self) -> None:
-        self._writer.transport.resume_reading()  # type: ignore[attr-defined]
+        self._writer.transport.resume_reading()  # type: ignore[attr-defined]  # a test looks inside
 
     def reset(self) -> None:
         self._writer.transport.abort()

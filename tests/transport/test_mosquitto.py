@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Self
 
-import gmqtt  # type: ignore[import-untyped]
+import gmqtt  # type: ignore[import-untyped]  # it has no types
 import pytest
 import trustme
 
