@@ -4,9 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
 import pytest
 
 from tests.broker import Mosquitto
+
+# The same examples everywhere, and no deadline: a machine may be slow
+settings.load_profile("ci")
 
 
 @pytest.fixture

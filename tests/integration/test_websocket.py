@@ -1,6 +1,6 @@
 """Households that reach their broker over a WebSocket."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 import socket
 
@@ -22,11 +22,24 @@ from .wire import Wire
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 
+def plain(port: int) -> tuple[str, str]:
+    """Another listener; mosquitto 2.0 does not start with WebSockets alone."""
+    return (f"listener {port} 127.0.0.1", "protocol mqtt")
+
+
 @pytest.fixture
 def unused_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def blocked_port() -> Iterator[int]:
+    """A port that is taken and refuses."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 async def test_a_household_over_a_secure_websocket_has_nodes_that_can_be_switched(
@@ -37,12 +50,9 @@ async def test_a_household_over_a_secure_websocket_has_nodes_that_can_be_switche
     authority: trustme.CA,
     unused_port: int,
 ) -> None:
-    settings = (
-        "protocol websockets",
-        *listener(tmp_path, authority),
-        f"listener {unused_port} 127.0.0.1",
+    broker = start_mosquitto(
+        settings=("protocol websockets", *listener(tmp_path, authority), *plain(unused_port))
     )
-    broker = start_mosquitto(settings=settings)
     flow = await begin(hass)
     fields = typed(
         broker.port,
@@ -75,11 +85,14 @@ async def test_a_blocked_tls_port_leads_to_the_websocket_and_that_is_remembered(
     tmp_path: Path,
     authority: trustme.CA,
     unused_port: int,
+    blocked_port: int,
 ) -> None:
-    broker = start_mosquitto(settings=("protocol websockets", *listener(tmp_path, authority)))
+    broker = start_mosquitto(
+        settings=("protocol websockets", *listener(tmp_path, authority), *plain(unused_port))
+    )
     flow = await begin(hass)
     fields = typed(
-        unused_port, tls=True, ca=pem_of(authority), transport="tcp", websocket_port=broker.port
+        blocked_port, tls=True, ca=pem_of(authority), transport="tcp", websocket_port=broker.port
     )
 
     result = await submit(hass, flow, fields)
@@ -116,9 +129,12 @@ async def test_a_port_that_speaks_no_websocket_is_told(
 
 
 async def test_a_household_over_a_plain_websocket_says_so(
-    hass: HomeAssistant, start_mosquitto: Callable[..., Mosquitto], set_up: SetUp
+    hass: HomeAssistant,
+    start_mosquitto: Callable[..., Mosquitto],
+    set_up: SetUp,
+    unused_port: int,
 ) -> None:
-    broker = start_mosquitto(settings=("protocol websockets",))
+    broker = start_mosquitto(settings=("protocol websockets", *plain(unused_port)))
 
     entry = await set_up(broker.port, transport="websocket", websocket_port=broker.port)
 
