@@ -11,9 +11,10 @@ import signal
 import sys
 
 from .behaviour import Behaviour
-from .config import Broker, Event
+from .config import Broker, Event, OwnCommand, Updates
 from .control import HELP, Control
 from .fleet import Fleet
+from .info import Info
 from .output import print_event, print_json_event
 
 PASSWORD_VARIABLE = "HOMESYNC_SIM_PASSWORD"  # noqa: S105  # the name, not the password
@@ -71,6 +72,10 @@ def _make_fleet(options: argparse.Namespace, output: Callable[[Event], None]) ->
         tls_ca=options.tls_ca,
     )
     broker.ssl_context()
+    updates = None if options.plain else Updates(ca=options.firmware_ca)
+    if updates is not None:
+        updates.ssl_context()
+    own_commands: dict[str, OwnCommand] = dict.fromkeys(options.own_command)
     households = dict(options.household or [("villa", 5), ("cabin", 3)])
     return Fleet.build(
         broker,
@@ -79,6 +84,10 @@ def _make_fleet(options: argparse.Namespace, output: Callable[[Event], None]) ->
         interval=options.interval,
         seed=options.seed,
         mqtt_version=5 if options.mqtt5 else 4,
+        firmware=options.firmware,
+        info=None if options.plain else Info(model=options.model),
+        updates=updates,
+        own_commands=own_commands,
         behaviour=Behaviour().changed(options.misbehave),
         on_event=output,
     )
@@ -92,7 +101,12 @@ def _parser() -> argparse.ArgumentParser:
         f"lines for --control:\n{HELP}\nmisbehaviour:\n{Behaviour.__doc__}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
+    _add_broker(parser.add_argument)
+    _add_nodes(parser.add_argument)
+    return parser
+
+
+def _add_broker(add: Callable[..., object]) -> None:
     add("--host", default="127.0.0.1", help="broker (default: %(default)s)")
     add("--port", type=int, default=1883, help="its port (default: %(default)s)")
     add("--user", help="user name at the broker")
@@ -104,6 +118,11 @@ def _parser() -> argparse.ArgumentParser:
         default="homesync",
         help="first topic level(s) (default: %(default)s)",
     )
+    add("--json", action="store_true", help="print events as JSON lines")
+    add("--control", action="store_true", help="read commands from standard input")
+
+
+def _add_nodes(add: Callable[..., object]) -> None:
     add(
         "--household",
         action="append",
@@ -126,9 +145,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="for all nodes, repeatable; see below",
     )
-    add("--json", action="store_true", help="print events as JSON lines")
-    add("--control", action="store_true", help="read commands from standard input")
-    return parser
+    add("--model", default=Info().model, help="what they are (default: %(default)s)")
+    add("--firmware", default="1.2.3", metavar="VERSION", help="that runs at first")
+    add("--firmware-ca", type=Path, metavar="FILE", help="CA of the server of images (PEM)")
+    add("--own-command", action="append", default=[], metavar="KIND", help="answered by an echo")
+    add("--plain", action="store_true", help="nodes of old: no status/info and status/led, no OTA")
 
 
 def _household(text: str) -> tuple[str, int]:

@@ -20,6 +20,7 @@ MALFORMED_TELEMETRY = (
 
 _TRUE = frozenset({"yes", "true", "on", "1"})
 _FALSE = frozenset({"no", "false", "off", "0"})
+_NOT_NEGATIVE = ("skip_first", "lose_every", "delay", "ota_stall", "sleepy", "reboot_on")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,12 @@ class Behaviour:
     wrong_id      answer with another request id
     reject        do not carry out, answer with this error
     malformed     send telemetry that no reader can take
+    accept_first  answer `accepted` at once, and for good after `delay`
+    ota_stall     an installation sends no word after n %
+    ota_fail      an installation fails with this error, without a download
+    sleepy        sleep n seconds at a time; commands wait in a persistent session
+    reboot_on     crash on the n-th command, once it is carried out, and come back
+    reboot_before crash before the command is carried out
     """
 
     deaf: bool = False
@@ -46,9 +53,15 @@ class Behaviour:
     wrong_id: bool = False
     reject: str | None = None
     malformed: bool = False
+    accept_first: bool = False
+    ota_stall: int = 0
+    ota_fail: str | None = None
+    sleepy: float = 0.0
+    reboot_on: int = 0
+    reboot_before: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("skip_first", "lose_every", "delay"):
+        for name in _NOT_NEGATIVE:
             if not 0 <= getattr(self, name) <= 1e9:
                 raise ValueError(f"{name} must be 0 or more")
 

@@ -1,14 +1,15 @@
 """Commands: reading them, carrying each out once, remembering the answers."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 import json
-from typing import Any, Literal
+from typing import Literal
 
 from .config import timestamp
-
-type Json = dict[str, Any]
+from .device import Device, Done, Json, carry_out
+from .orders import Order
+from .refusals import Refused
 
 # The protocol asks for the last 32 requests and for 60 s, whichever keeps more.
 REMEMBERED_REQUESTS = 32
@@ -16,16 +17,19 @@ REMEMBERED_SECONDS = 60.0
 # A day of one command a second.
 _RECORD_LIMIT = 86_400
 
-_MAX_TEXT = 255
 _MAX_REQUEST_ID = 64
 
-UNSUPPORTED = "unsupported"
-INVALID = "invalid"
+_ACCEPTED: Mapping[str, object] = {"status": "accepted"}
+
+type Leaf = Literal["response/command", "response/ota"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """A command that was carried out or, with `error`, refused; `receptions` counts its arrivals."""
+    """A command that was carried out or, with `error`, refused; `receptions` counts its arrivals.
+
+    A `pending` one is neither yet.
+    """
 
     request_id: str | None
     kind: str
@@ -34,9 +38,10 @@ class Execution:
     error: str | None
     time: datetime
     receptions: int = 1
+    pending: bool = False
 
     def as_json(self) -> Json:
-        """Give all fields, the time as ISO 8601."""
+        """Give all fields but `pending`, the time as ISO 8601."""
         return {
             "request_id": self.request_id,
             "kind": self.kind,
@@ -52,57 +57,43 @@ class Execution:
 class Answer:
     """What goes to `response/…`."""
 
-    leaf: Literal["response/command", "response/ota"]
+    leaf: Leaf
     request_id: str
-    result: str | None
-    error: str | None
+    fields: Mapping[str, object]
 
     def payload(self) -> Json:
         """Give what is sent."""
-        outcome = {"status": "success", "result": self.result}
-        if self.error is not None:
-            outcome = {"status": "error", "error": self.error}
-        return {"request_id": self.request_id, **outcome, "timestamp": timestamp()}
+        return {"request_id": self.request_id, **self.fields, "timestamp": timestamp()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one arrival of a command; no `answer` without a request id."""
+    """What became of one arrival of a command; no `answer` without a request id.
+
+    `serial` is its place in the record; an `order` is to be carried out, then settled.
+    """
 
     execution: Execution
     answer: Answer | None
     repeated: bool
-    relay_changed: bool
+    serial: int
+    relay_changed: bool = False
+    led_changed: bool = False
+    order: Order | None = None
 
     @property
     def what(self) -> str:
         """In one word."""
         if self.repeated:
             return "repeated"
+        if self.execution.pending:
+            return "accepted"
         return "executed" if self.execution.error is None else "refused"
 
-
-@dataclass(frozen=True, slots=True)
-class Led:
-    """State of the LED; brightness and each colour 0-255."""
-
-    on: bool = False
-    brightness: float = 255
-    color: tuple[float, ...] = (255, 255, 255)
-    effect: str | None = None
-
-
-@dataclass(slots=True)
-class Device:
-    """What commands act on; `relay` is None for a node without one."""
-
-    relay: bool | None = True
-    led: Led = Led()
-    settings: Json = field(default_factory=dict)
-
-
-class Refused(Exception):
-    """The command cannot be carried out; its text is the answer's `error`."""
+    def carried_out(self, kind: str, action: str | None = None) -> bool:
+        """Whether this arrival, and none before it, did that."""
+        execution = self.execution
+        return self.what == "executed" and (execution.kind, execution.action) == (kind, action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +132,26 @@ class Commands:
             return self._repeat(self._memory[request_id])
         return self._first(kind, command, request_id, reject)
 
+    def progress(self, serial: int, **fields: object) -> Answer | None:
+        """Answer a pending request for the time being; None if it has no request id."""
+        return self._answer_later(serial, {"status": "progress", **fields})
+
+    def settle(
+        self, serial: int, *, result: str | None = None, error: str | None = None
+    ) -> Answer | None:
+        """Answer a pending request for good; None if it has no request id."""
+        if serial in self._records:
+            ended = replace(self._records[serial], result=result, error=error, pending=False)
+            self._records[serial] = ended
+        return self._answer_later(serial, _outcome(Done(result), error))
+
     def _first(
         self, kind: str, command: Json, request_id: str | None, reject: str | None
     ) -> Outcome:
-        relay = self._device.relay
-        result = error = None
+        relay, led = self._device.relay, self._device.led
+        done, error = Done(None), None
         try:
-            result = _carry_out(self._device, kind, command, reject)
+            done = carry_out(self._device, kind, command, reject)
         except Refused as refused:
             error = str(refused)
         action = command.get("action")
@@ -155,26 +159,48 @@ class Commands:
             request_id=request_id,
             kind=kind,
             action=action if isinstance(action, str) else None,
-            result=result,
+            result=done.result,
             error=error,
             time=datetime.now(UTC),
+            pending=done.order is not None,
         )
         answer = None
         serial = self._keep(execution)
         if request_id is not None:
-            leaf: Literal["response/ota", "response/command"] = (
-                "response/ota" if kind == "ota" else "response/command"
-            )
-            answer = Answer(leaf, request_id, result, error)
+            leaf: Leaf = "response/ota" if kind == "ota" else "response/command"
+            fields = _ACCEPTED if execution.pending else _outcome(done, error)
+            answer = Answer(leaf, request_id, fields)
             self._memory[request_id] = _Remembered(serial, self._clock(), execution, answer)
-        return Outcome(execution, answer, False, self._device.relay != relay)
+        return Outcome(
+            execution=execution,
+            answer=answer,
+            repeated=False,
+            serial=serial,
+            relay_changed=self._device.relay != relay,
+            led_changed=self._device.led != led,
+            order=done.order,
+        )
 
     def _repeat(self, remembered: _Remembered) -> Outcome:
-        execution = self._records.get(remembered.serial, remembered.execution)
+        serial = remembered.serial
+        execution = self._records.get(serial, remembered.execution)
         execution = replace(execution, receptions=execution.receptions + 1)
-        if remembered.serial in self._records:
-            self._records[remembered.serial] = execution
-        return Outcome(execution, remembered.answer, True, False)
+        if serial in self._records:
+            self._records[serial] = execution
+        return Outcome(execution=execution, answer=remembered.answer, repeated=True, serial=serial)
+
+    def _answer_later(self, serial: int, fields: Mapping[str, object]) -> Answer | None:
+        found = (each for each in self._memory.values() if each.serial == serial)
+        remembered = next(found, None)
+        if remembered is None:
+            return None
+        answer = replace(remembered.answer, fields=fields)
+        execution = self._records.get(serial, remembered.execution)
+        # The youngest is last: `_forget` counts on it.
+        del self._memory[answer.request_id]
+        later = _Remembered(serial, self._clock(), execution, answer)
+        self._memory[answer.request_id] = later
+        return answer
 
     def _keep(self, execution: Execution) -> int:
         self._serial += 1
@@ -189,7 +215,14 @@ class Commands:
                 return
             if self._clock() - remembered.at <= REMEMBERED_SECONDS:
                 return
-            del self._memory[request_id]
+            if not remembered.execution.pending:
+                del self._memory[request_id]
+
+
+def _outcome(done: Done, error: str | None) -> Mapping[str, object]:
+    if error is not None:
+        return {"status": "error", "error": error}
+    return {"status": "success", "result": done.result, **done.extra}
 
 
 def _parse(payload: bytes) -> Json | None:
@@ -206,74 +239,3 @@ def _no_number(name: str) -> None:
 
 def _is_request_id(value: object) -> bool:
     return isinstance(value, str) and 1 <= len(value) <= _MAX_REQUEST_ID
-
-
-def _carry_out(device: Device, kind: str, command: Json, reject: str | None) -> str:
-    if kind not in _KINDS:
-        raise Refused(UNSUPPORTED)
-    if reject is not None:
-        raise Refused(reject)
-    return _KINDS[kind](device, command)
-
-
-def _relay(device: Device, command: Json) -> str:
-    if device.relay is None:
-        raise Refused(UNSUPPORTED)
-    match command.get("action"):
-        case "on":
-            device.relay = True
-        case "off":
-            device.relay = False
-        case "toggle":
-            device.relay = not device.relay
-        case _:
-            raise Refused(INVALID)
-    return "on" if device.relay else "off"
-
-
-def _led(device: Device, command: Json) -> str:
-    match command.get("action"):
-        case "on":
-            device.led = _lit(device.led, command)
-        case "off":
-            device.led = replace(device.led, on=False)
-        case _:
-            raise Refused(INVALID)
-    return "on" if device.led.on else "off"
-
-
-def _lit(led: Led, command: Json) -> Led:
-    brightness = command.get("brightness", led.brightness)
-    color = command.get("color", list(led.color))
-    effect = command.get("effect", led.effect)
-    if not _is_byte(brightness):
-        raise Refused(INVALID)
-    if not isinstance(color, list) or len(color) != 3 or not all(map(_is_byte, color)):
-        raise Refused(INVALID)
-    if effect is not None and not (isinstance(effect, str) and len(effect) <= _MAX_TEXT):
-        raise Refused(INVALID)
-    return Led(True, brightness, tuple(color), effect)
-
-
-def _is_byte(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 255
-
-
-def _config(device: Device, command: Json) -> str:
-    settings = command.get("config")
-    if not isinstance(settings, dict):
-        raise Refused(INVALID)
-    device.settings.update(settings)
-    return "applied"
-
-
-def _ota(_device: Device, _command: Json) -> str:
-    raise Refused(UNSUPPORTED)
-
-
-_KINDS: dict[str, Callable[[Device, Json], str]] = {
-    "relay": _relay,
-    "led": _led,
-    "config": _config,
-    "ota": _ota,
-}

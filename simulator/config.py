@@ -1,6 +1,6 @@
 """What a node is told before it starts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -11,10 +11,15 @@ import ssl
 from typing import Literal
 
 from .curves import PROFILES, Profile
+from .info import Info
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LEVEL = re.compile(r"[^+#\0]+")
 _RESERVED_NODE_IDS = frozenset({"_echo"})
+_KNOWN_KINDS = frozenset({"relay", "led", "config", "ota", "restart"})
+
+# Makes a result of the fields, or raises Refused; None: the fields themselves are the result.
+type OwnCommand = Callable[[Mapping[str, object]], str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +50,27 @@ def _ssl_context(ca: Path | None) -> ssl.SSLContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Updates:
+    """How images are fetched; `ca` is a PEM file, `max_size` in bytes, times in seconds."""
+
+    ca: Path | None = None
+    max_size: int = 16 * 1024 * 1024
+    # The protocol's longest silence.
+    progress_every: float = 30.0
+    timeout: float = 30.0
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Verifies, with the system's certificates if there is no `ca`."""
+        return _ssl_context(self.ca)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeConfig:
-    """One node. Times in seconds; no `interval` means telemetry only on demand."""
+    """One node. Times in seconds; no `interval` means telemetry only on demand.
+
+    Without `info` it is a node of old: it announces nothing and does not report its LED,
+    unless `reports_led` says otherwise. Without `updates` it knows no OTA.
+    """
 
     home_id: str
     node_id: str
@@ -55,6 +79,14 @@ class NodeConfig:
     profile: Profile = PROFILES[0]
     has_relay: bool = True
     relay_on: bool = True
+    has_led: bool = True
+    reports_led: bool | None = None
+    info: Info | None = None
+    updates: Updates | None = None
+    own_commands: Mapping[str, OwnCommand] = field(default_factory=dict)
+    identify_seconds: float = 3.0
+    # How long a sleepy node listens after it woke up or had a command.
+    awake: float = 1.0
     interval: float | None = 10.0
     seed: int = 0
     keepalive: int = 60
@@ -73,6 +105,15 @@ class NodeConfig:
             raise ValueError(f"{self.prefix!r} is no prefix: levels without + and #")
         if self.interval is not None and not 0 <= self.interval < math.inf:
             raise ValueError(f"{self.interval} s is no interval: 0 or more")
+        for kind in self.own_commands:
+            if not _ID.fullmatch(kind) or kind in _KNOWN_KINDS:
+                raise ValueError(f"{kind!r} cannot be a command of one's own")
+
+    @property
+    def led_reported(self) -> bool:
+        """Whether it sends status/led."""
+        wanted = self.info is not None if self.reports_led is None else self.reports_led
+        return self.has_led and wanted
 
     @property
     def client_id(self) -> str:

@@ -7,9 +7,11 @@ import json
 import os
 import shlex
 import sys
+from typing import Any
 
 from .behaviour import GOOD
 from .fleet import Fleet
+from .info import Available
 from .node import Node
 from .output import print_json
 from .session import NotConnected
@@ -21,8 +23,11 @@ stop HOME NODE                    end cleanly
 restart HOME NODE                 end cleanly and come back
 behave HOME NODE [KEY=VALUE …]    change behaviour; without KEY=VALUE: good again
 press HOME NODE [on|off]          use the button on the device
+offer HOME NODE [KEY=VALUE …]     know of newer firmware: version, url, sha256, size, notes
+                                  without KEY=VALUE: of none any more
 telemetry HOME NODE [METRIC=JSON …]   send these values, or the present readings
 executed HOME NODE                the record of its commands
+state HOME NODE                   everything about it: firmware, led, settings, update …
 nodes                             all nodes with their state
 quit                              end everything cleanly
 """
@@ -156,6 +161,36 @@ async def _executed(node: Node, rest: list[str]) -> Reply:
     return {
         "executed": [each.as_json() for each in node.executed],
         "refused": [each.as_json() for each in node.refused],
+        "pending": [each.as_json() for each in node.pending],
+    }
+
+
+async def _offer(node: Node, rest: list[str]) -> Reply:
+    fields: dict[str, Any] = {}
+    for pair in rest:
+        name, _, value = pair.partition("=")
+        fields[name] = int(value) if name == "size" and value.isdecimal() else value
+    try:
+        available = Available(**fields) if fields else None
+        node.offer(available)
+    except (TypeError, ValueError) as error:
+        raise ControlError("bad_offer", str(error)) from error
+    return {"available": None if available is None else available.as_json()}
+
+
+async def _state(node: Node, rest: list[str]) -> Reply:
+    _nothing_more(rest)
+    return {
+        **_describe(node),
+        "available": None if node.available is None else node.available.as_json(),
+        "update": None if node.update is None else asdict(node.update),
+        "led": node.led.as_json(),
+        "identified": node.identified,
+        "identifying": node.identifying,
+        "settings": node.settings,
+        "restarts": node.restarts,
+        "uptime": node.uptime,
+        "behaviour": asdict(node.behaviour),
     }
 
 
@@ -166,8 +201,10 @@ _ON_NODE: dict[str, Callable[[Node, list[str]], Awaitable[Reply]]] = {
     "restart": _restart,
     "behave": _behave,
     "press": _press,
+    "offer": _offer,
     "telemetry": _telemetry,
     "executed": _executed,
+    "state": _state,
 }
 
 
@@ -181,9 +218,11 @@ def _describe(node: Node) -> Reply:
         "home": node.config.home_id,
         "node": node.config.node_id,
         "profile": node.config.profile.name,
+        "model": node.config.info.model if node.config.info else None,
         "running": node.running,
         "online": node.online,
         "relay": node.relay,
+        "firmware": node.firmware,
     }
 
 

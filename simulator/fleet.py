@@ -6,13 +6,16 @@ from itertools import batched
 from typing import Literal, Self
 
 from .behaviour import GOOD, Behaviour
-from .config import Broker, Event, NodeConfig
+from .config import Broker, Event, NodeConfig, OwnCommand, Updates
 from .curves import PROFILES
+from .info import Info
 from .node import Node
 
 # A broker's listen queue is short; mosquitto's has 100 places.
 _LAUNCHED_AT_ONCE = 25
 _LAUNCH_PAUSE = 0.02
+_ANNOUNCED = Info()
+_UPDATES = Updates()
 
 
 class Fleet:
@@ -31,10 +34,17 @@ class Fleet:
         interval: float | None = 10.0,
         seed: int = 0,
         mqtt_version: Literal[4, 5] = 4,
+        firmware: str = "1.2.3",
+        info: Info | None = _ANNOUNCED,
+        updates: Updates | None = _UPDATES,
+        own_commands: Mapping[str, OwnCommand] | None = None,
         behaviour: Behaviour = GOOD,
         on_event: Callable[[Event], None] | None = None,
     ) -> Self:
-        """Nodes `plug-1`, `plug-2` … for each household, with the profiles in turn."""
+        """Nodes `plug-1`, `plug-2` … for each household, with the profiles in turn.
+
+        They announce and can do everything; without `info` and `updates` they are of old.
+        """
         configs = (
             NodeConfig(
                 home_id=home_id,
@@ -44,6 +54,10 @@ class Fleet:
                 interval=interval,
                 seed=seed,
                 mqtt_version=mqtt_version,
+                firmware=firmware,
+                info=info,
+                updates=updates,
+                own_commands=own_commands or {},
             )
             for home_id, count in households.items()
             for number in range(count)

@@ -24,6 +24,8 @@ logging.getLogger("gmqtt").setLevel(logging.CRITICAL)
 _MAX_UNACKNOWLEDGED = 16
 # A broker that does not read must not keep a node from ending.
 _CLOSE_TIMEOUT = 3.0
+# MQTT 5 for a session without end; 3.1.1 knows no other.
+_NEVER = 0xFFFFFFFF
 
 
 class LinkError(Exception):
@@ -42,13 +44,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkConfig:
-    """CONNECT of one connection; `keepalive` in seconds."""
+    """CONNECT of one connection; `keepalive` in seconds.
+
+    A `persistent` one leaves its session at the broker and takes up what is there.
+    """
 
     broker: Broker
     client_id: str
     will: Message
     keepalive: int
     version: int
+    persistent: bool = False
     timeout: float = 10.0
 
 
@@ -204,11 +210,13 @@ class _Client(gmqtt.Client):  # type: ignore[misc] # it has no types
 
 def _make_client(config: LinkConfig, storage: _Unacknowledged) -> _Client:
     will = config.will
+    expiry = {"session_expiry_interval": _NEVER} if config.persistent else {}
     client = _Client(
         config.client_id,
-        clean_session=True,
+        clean_session=not config.persistent,
         will_message=gmqtt.Message(will.topic, will.payload, qos=will.qos, retain=will.retain),
         persistent_storage=storage,
+        **expiry,
     )
     if config.broker.username is not None:
         client.set_auth_credentials(config.broker.username, config.broker.password)

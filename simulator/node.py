@@ -1,38 +1,26 @@
-"""One node: a connection that comes back, status, telemetry, commands."""
+"""One node: its status, its telemetry, its commands."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 import math
-from random import Random
-import time
+from typing import override
 
-from .answers import Answers
 from .behaviour import GOOD, Behaviour
-from .commands import Commands, Device, Execution, Led
+from .commands import Execution
 from .config import Broker, Event, NodeConfig
-from .link import LinkError, Message
+from .controller import Controller, Reception, Ways
+from .device import Device, Led
+from .info import Available
+from .life import Life
 from .reports import Payload, Reports
-from .session import Chore, Duties, End, NotConnected, Session
+from .session import Chore, Duties, End, NotConnected
+from .updater import Update
 
 RSSI_INTERVAL = 180.0
-_RECEPTION_LIMIT = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Reception:
-    """A command as it arrived; `time` is monotonic, in seconds."""
-
-    kind: str
-    payload: bytes
-    retained: bool
-    time: float
-
-
-class Node:
+class Node(Life):
     """Reconnects until stopped or dead; belongs to one event loop."""
 
     def __init__(
@@ -42,25 +30,18 @@ class Node:
         behaviour: Behaviour = GOOD,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
-        self.config = config
-        self.broker = broker
-        self.online = False
-        self.connections = 0
+        super().__init__(config, broker, on_event)
         self._behaviour = behaviour
-        self._on_event = on_event
-        self._rng = Random(f"{config.seed}/{config.client_id}/link")
-        self._reports = Reports(config)
-        self._device = Device(relay=config.relay_on if config.has_relay else None)
-        self._commands = Commands(self._device, time.monotonic)
-        self._answers = Answers(self._try_publish, self._rng)
-        self._received: deque[Reception] = deque(maxlen=_RECEPTION_LIMIT)
-        self._task: asyncio.Task[None] | None = None
-        # The present task, and earlier ones that are still on their way out.
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._running = False
-        self._session: Session | None = None
-        self._last_error = "no try has ended"
-        self._waiters: set[tuple[Callable[[], bool], asyncio.Future[None]]] = set()
+        self._device = Device(
+            relay=config.relay_on if config.has_relay else None,
+            has_led=config.has_led,
+            firmware=config.firmware,
+            effects=config.info.effects if config.info else (),
+            own_commands=config.own_commands,
+            updates=config.updates,
+        )
+        self._reports = Reports(config, self._device)
+        self._controller = Controller(config, self._device, self._ways(), self._rng)
 
     @property
     def behaviour(self) -> Behaviour:
@@ -70,27 +51,29 @@ class Node:
     @behaviour.setter
     def behaviour(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
-        self._answers.start_counting()
-
-    @property
-    def running(self) -> bool:
-        """Whether it is connected or tries to be."""
-        return self._running
+        self._controller.start_counting()
+        self._wake.set()
 
     @property
     def executed(self) -> tuple[Execution, ...]:
         """Commands carried out, in order; a repeated arrival is only counted."""
-        return tuple(each for each in self._commands.record if each.error is None)
+        done = (each for each in self._controller.record if not each.pending)
+        return tuple(each for each in done if each.error is None)
 
     @property
     def refused(self) -> tuple[Execution, ...]:
         """Commands answered with an error, in order."""
-        return tuple(each for each in self._commands.record if each.error is not None)
+        return tuple(each for each in self._controller.record if each.error is not None)
+
+    @property
+    def pending(self) -> tuple[Execution, ...]:
+        """Commands accepted but not carried out yet."""
+        return tuple(each for each in self._controller.record if each.pending)
 
     @property
     def received(self) -> tuple[Reception, ...]:
         """Every command that arrived, also ignored ones."""
-        return tuple(self._received)
+        return tuple(self._controller.received)
 
     @property
     def relay(self) -> bool | None:
@@ -99,76 +82,43 @@ class Node:
 
     @property
     def led(self) -> Led:
-        """What the LED shows."""
+        """What the LED shows when it does not blink."""
         return self._device.led
+
+    @property
+    def identified(self) -> int:
+        """How often it was told to identify itself."""
+        return self._controller.identified
+
+    @property
+    def identifying(self) -> bool:
+        """Whether the LED blinks now."""
+        return self._controller.identifying
 
     @property
     def settings(self) -> Mapping[str, object]:
         """Everything that config commands have set."""
         return dict(self._device.settings)
 
-    def launch(self) -> None:
-        """Boot and go on trying to connect; returns at once."""
-        if not self._running:
-            self._running = True
-            self._reports.boot()
-            self._task = asyncio.create_task(self._run(frozenset(self._tasks)))
-            self._tasks.add(self._task)
-            self._task.add_done_callback(self._tasks.discard)
+    @property
+    def firmware(self) -> str:
+        """The version that runs."""
+        return self._device.firmware
 
-    async def start(self, timeout: float = 10.0) -> None:
-        """Boot and wait until online; on TimeoutError the node is stopped again."""
-        self.launch()
-        try:
-            await self.wait_online(timeout)
-        except TimeoutError:
-            await self.stop()
-            raise
+    @property
+    def uptime(self) -> int:
+        """Whole seconds since the last boot."""
+        return self._reports.uptime
 
-    async def wait_online(self, timeout: float = 10.0) -> None:
-        """Return when connected and listening; TimeoutError tells the last failure."""
-        try:
-            await self.wait_for(lambda: self.online, timeout)
-        except TimeoutError:
-            name, error = self.config.client_id, self._last_error
-            raise TimeoutError(f"{name} not online in {timeout:g} s: {error}") from None
+    @property
+    def update(self) -> Update | None:
+        """The installation that is under way."""
+        return self._controller.update
 
-    async def stop(self, reason: str = "shutdown") -> None:
-        """Say offline, wait for its acknowledgement, DISCONNECT; nothing stays running."""
-        if self._session is not None:
-            self._session.farewell = reason
-        self._leave(End.STOPPED)
-        if self._tasks:
-            await asyncio.wait(frozenset(self._tasks))
-
-    def die(self) -> None:
-        """Vanish without DISCONNECT and stay away until started again."""
-        self._leave(End.DEAD)
-
-    async def restart(self, *, clean: bool = True, timeout: float = 10.0) -> None:
-        """Go away and come back; request ids stay remembered, as if kept in flash."""
-        if not clean:
-            self.die()
-        await self.stop("restart")
-        await self.start(timeout)
-
-    def publish(
-        self,
-        leaf: str,
-        payload: Payload | str,
-        *,
-        qos: int | None = None,
-        retain: bool | None = None,
-    ) -> None:
-        """Send to e.g. `telemetry/power`, by default with the protocol's QoS and retain."""
-        if self._session is None:
-            raise NotConnected(f"{self.config.client_id} is not connected")
-        self._session.publish(leaf, payload, qos=qos, retain=retain)
-
-    async def drained(self) -> None:
-        """Return when the broker has acknowledged every QoS 1 message."""
-        if self._session is not None:
-            await self._session.drained()
+    @property
+    def available(self) -> Available | None:
+        """The newer firmware that it announces."""
+        return self._reports.available
 
     async def send_telemetry(self, values: Mapping[str, object] | None = None) -> None:
         """Send these values by metric, else the readings; see `Reports.telemetry`."""
@@ -184,110 +134,94 @@ class Node:
         self._note("pressed", relay=self._device.relay)
         self._send_relay()
 
-    async def wait_for(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:
-        """Return when `predicate` holds after some event of this node; or TimeoutError."""
-        if predicate():
-            return
-        waiter = (predicate, asyncio.get_running_loop().create_future())
-        self._waiters.add(waiter)
-        try:
-            async with asyncio.timeout(timeout):
-                await waiter[1]
-        finally:
-            self._waiters.discard(waiter)
+    def show(self, led: Led) -> None:
+        """Change the LED as its own firmware might."""
+        if not self.config.has_led:
+            raise ValueError(f"{self.config.client_id} has no LED")
+        self._device.led = led
+        self._note("led", **led.as_json())
+        self._send_led()
 
-    def _leave(self, end: End) -> None:
-        if not self._running:
-            return
-        self._running = self.online = False
-        self._answers.cancel_late()
-        session, self._session = self._session, None
-        if session is not None and session.connected:
-            session.finish(end)
-        elif self._task is not None:
-            self._task.cancel()
+    def offer(self, available: Available | None) -> None:
+        """Know of newer firmware, or of none any more, and announce it."""
+        if self.config.info is None:
+            raise ValueError(f"{self.config.client_id} announces nothing")
+        self._reports.available = available
+        self._note("offer", version=None if available is None else available.version)
+        self._try_publish("status/info", self._reports.info())
 
-    async def _run(self, earlier: frozenset[asyncio.Task[None]]) -> None:
-        if earlier:
-            await asyncio.wait(earlier)
-        longest = self.config.backoff_min
-        while True:
-            before = self.connections
-            if await self._connect_once() not in {None, End.LOST}:
-                return
-            if self.connections != before:
-                longest = self.config.backoff_min
-            longest = min(2 * longest, self.config.backoff_max)
-            await asyncio.sleep(self._rng.uniform(self.config.backoff_min, longest))
+    def _ways(self) -> Ways:
+        return Ways(
+            behaviour=lambda: self._behaviour,
+            online=lambda: self.online,
+            publish=self._try_publish,
+            relay_changed=self._send_relay,
+            led_changed=self._send_led,
+            note=self._note,
+            reboot=lambda reason: self._reboot(End.STOPPED, reason),
+            crash=lambda: self._reboot(End.DEAD),
+        )
 
-    async def _connect_once(self) -> End | None:
-        """How the session ended; None if it did not even begin."""
-        session = self._session = Session(self.config, self.broker, self._duties())
-        try:
-            end = await session.run()
-        except LinkError as error:
-            self._last_error = str(error)
-            self._note("cannot connect", error=self._last_error)
-            return None
-        finally:
-            self._session = None
-            self.online = False
-        self._note("disconnected", why=end.value)
-        return end
+    @override
+    def _booted(self) -> None:
+        self._reports.boot()
 
+    @override
+    def _leaving(self) -> None:
+        self._controller.leaving()
+
+    @override
+    async def _left(self) -> None:
+        await self._controller.left()
+
+    @property
+    @override
+    def _nap(self) -> float:
+        return self._behaviour.sleepy
+
+    @override
     def _duties(self) -> Duties:
         interval = self.config.interval or math.inf
         # Many nodes started together must not send together for ever.
         first = interval * self._rng.uniform(0.01, 1)
+        awake = self.config.awake
         return Duties(
-            greetings=self._greetings,
+            greetings=self._reports.greetings,
             came_online=self._came_online,
-            command=self._command,
+            command=lambda message: self._controller.take(message, running=self._running),
             chores=(
                 Chore(RSSI_INTERVAL, RSSI_INTERVAL, self._send_rssi),
                 Chore(interval, first, self._send_telemetry),
+                Chore(awake, awake, self._doze),
             ),
         )
-
-    def _greetings(self) -> Iterator[tuple[str, Payload]]:
-        yield "status/online", self._reports.online()
-        yield "status/firmware", self._reports.firmware()
-        yield "status/rssi", self._reports.rssi()
-        if self.relay is not None:
-            yield "status/relay", self._reports.relay(on=self.relay)
 
     def _came_online(self) -> None:
         self.connections += 1
         self.online = True
         self._note("connected")
+        if self._nap and self.config.interval is not None:
+            self._send_telemetry()
+        self._controller.came_online()
 
-    def _command(self, message: Message) -> None:
-        kind = message.topic.removeprefix(self.config.topic("command/"))
-        now = time.monotonic()
-        self._received.append(Reception(kind, message.payload, message.retain, now))
-        behaviour = self._behaviour
-        if message.retain or behaviour.deaf or not self._running:
-            self._note("command ignored", kind=kind, retained=message.retain)
-            return
-        outcome = self._commands.receive(kind, message.payload, reject=behaviour.reject)
-        if outcome is None:
-            self._note("command not understood", kind=kind)
-            return
-        self._answers.give(outcome, behaviour)
-        if outcome.relay_changed:
-            self._send_relay()
-        self._note(f"command {outcome.what}", **outcome.execution.as_json())
+    def _doze(self) -> None:
+        if self._nap and not self._controller.busy:
+            self._fall_asleep()
 
     def _send_relay(self) -> None:
         if self.relay is not None:
-            self._try_publish("status/relay", self._reports.relay(on=self.relay))
+            self._try_publish("status/relay", self._reports.relay())
+
+    def _send_led(self) -> None:
+        if self.config.led_reported:
+            self._try_publish("status/led", self._reports.led())
 
     def _send_rssi(self) -> None:
         self.publish("status/rssi", self._reports.rssi())
 
     def _send_telemetry(self, values: Mapping[str, object] | None = None) -> None:
         if values is None:
-            values = self._reports.readings(on=self.relay is not False)
+            values = self._reports.readings()
         for metric, value in values.items():
             payload = self._reports.telemetry(metric, value)
             if self._behaviour.malformed:
@@ -297,11 +231,3 @@ class Node:
     def _try_publish(self, leaf: str, payload: Payload) -> None:
         with suppress(NotConnected):
             self.publish(leaf, payload)
-
-    def _note(self, name: str, **details: object) -> None:
-        if self._on_event is not None:
-            home, node = self.config.home_id, self.config.node_id
-            self._on_event(Event(name, home, node, details, datetime.now(UTC)))
-        for predicate, waiter in list(self._waiters):
-            if not waiter.done() and predicate():
-                waiter.set_result(None)

@@ -23,6 +23,7 @@ class End(Enum):
     LOST = "connection lost"
     STOPPED = "stopped"
     DEAD = "died"
+    ASLEEP = "asleep"
 
 
 @dataclass(slots=True)
@@ -47,14 +48,19 @@ class Duties:
 class Session:
     """Runs once; `connected` from CONNACK until nothing can be sent any more."""
 
-    def __init__(self, config: NodeConfig, broker: Broker, duties: Duties) -> None:
+    def __init__(
+        self, config: NodeConfig, broker: Broker, duties: Duties, *, persistent: bool = False
+    ) -> None:
         self.farewell = "shutdown"
+        self.persistent = persistent
         self._config = config
         self._broker = broker
         self._duties = duties
         self._link: Link | None = None
         self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._end = End.LOST
+        # A persistent session brings commands before anything can be answered.
+        self._early: list[Message] | None = []
 
     @property
     def connected(self) -> bool:
@@ -63,12 +69,12 @@ class Session:
 
     async def run(self) -> End:
         """Stay connected until `finish`; LinkError if it could not begin."""
-        link = await Link.open(self._link_config(), self._duties.command, self._lost)
+        link = await Link.open(self._link_config(), self._arrived, self._lost)
         self._link = link
         try:
             await self._begin(link)
             await self._work()
-            if self._end is End.STOPPED:
+            if self._end in {End.STOPPED, End.ASLEEP}:
                 goodbye = {"online": False, "reason": self.farewell}
                 self.publish("status/online", goodbye)
                 await link.disconnect()
@@ -123,6 +129,15 @@ class Session:
         if not granted:
             raise LinkError("subscription refused by the broker")
         self._duties.came_online()
+        early, self._early = self._early or (), None
+        for message in early:
+            self._duties.command(message)
+
+    def _arrived(self, message: Message) -> None:
+        if self._early is None:
+            self._duties.command(message)
+        else:
+            self._early.append(message)
 
     async def _work(self) -> None:
         now = asyncio.get_running_loop().time
@@ -147,4 +162,5 @@ class Session:
             will=Message(topic, _WILL, qos=1, retain=True),
             keepalive=config.keepalive,
             version=config.mqtt_version,
+            persistent=self.persistent,
         )

@@ -11,6 +11,7 @@ from .broker import async_broker_settings
 from .client import InvalidSettingError
 from .const import DOMAIN, PLATFORMS
 from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator, configuration
+from .outbox_store import OutboxStore
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -37,7 +38,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> 
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_reload))
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, coordinator.stop))
-    coordinator.start()
+    await coordinator.async_start()
     return True
 
 
@@ -46,6 +47,11 @@ async def async_unload_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) ->
     # First: a node that is heard during the goodbye would be added to platforms that are gone.
     await entry.runtime_data.stop()
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> None:
+    """Leave nothing of a household behind."""
+    await OutboxStore(hass, entry.entry_id, lambda _: None).async_remove()
 
 
 async def async_remove_config_entry_device(

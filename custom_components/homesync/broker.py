@@ -62,6 +62,8 @@ from .const import (
 )
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.1
+_LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost", "ip6-loopback", "::1"})
+_LOOPBACK = "127.0.0.1"
 _VERSIONS = {VERSION_5: MqttVersion.V5, VERSION_311: MqttVersion.V311}
 
 
@@ -143,8 +145,15 @@ def new_client_id(data: Mapping[str, Any]) -> str:
 
 
 def entry_unique_id(data: Mapping[str, Any]) -> str:
-    """Return what no two entries may share: the home id on one broker."""
-    return f"{data[CONF_HOME_ID]}@{data[CONF_HOST].lower()}:{data[CONF_PORT]}"
+    """Return what no two entries may share: the home id on one broker.
+
+    The machine itself counts as one host under all its usual names; others are taken as
+    they are written, since what they resolve to may change.
+    """
+    host = data[CONF_HOST].lower().rstrip(".")
+    if host in _LOOPBACK_NAMES:
+        host = _LOOPBACK
+    return f"{data[CONF_HOME_ID]}@{host}:{data[CONF_PORT]}"
 
 
 def parse_headers(text: str) -> dict[str, str]:

@@ -29,13 +29,18 @@ CONF_WEBSOCKET_HEADERS: Final = "websocket_headers"
 CONF_WEBSOCKET_PATH: Final = "websocket_path"
 CONF_WEBSOCKET_PORT: Final = "websocket_port"
 
+CONF_COMMANDS_PER_HOUSEHOLD: Final = "commands_per_household"
+CONF_COMMANDS_PER_NODE: Final = "commands_per_node"
 CONF_CONNECT_TIMEOUT: Final = "connect_timeout"
 CONF_ECHO_INTERVAL: Final = "echo_interval"
+CONF_FIRMWARE_CATALOGUE: Final = "firmware_catalogue"
+CONF_FIRMWARE_HOSTS: Final = "firmware_hosts"
 CONF_GRACE_TIME: Final = "grace_time"
 CONF_KEEPALIVE: Final = "keepalive"
 CONF_LONGEST_GAP: Final = "longest_gap"
 CONF_MAX_NODES: Final = "max_nodes"
 CONF_NEW_NODES: Final = "new_nodes"
+CONF_PARALLEL_UPDATES: Final = "parallel_updates"
 CONF_STATUS_TOPIC: Final = "status_topic"
 
 DEFAULT_CLIENT_ID_BASE: Final = "homesync"
@@ -52,7 +57,9 @@ NEW_NODES_ASK: Final = "ask"
 STATUS_TOPIC_HOMESYNC: Final = "homesync"
 STATUS_TOPIC_HOMEASSISTANT: Final = "homeassistant"
 
-DEFAULT_OPTIONS: Final[dict[str, int | str]] = {
+EVENT_COMMAND: Final = "homesync_command"
+
+DEFAULT_OPTIONS: Final[dict[str, int | str | list[str]]] = {
     CONF_GRACE_TIME: 30,  # seconds; bridges the restart of a broker
     CONF_MAX_NODES: 100,
     CONF_NEW_NODES: NEW_NODES_ADD,
@@ -61,4 +68,9 @@ DEFAULT_OPTIONS: Final[dict[str, int | str]] = {
     CONF_LONGEST_GAP: 60,  # seconds
     CONF_ECHO_INTERVAL: 5,  # minutes; 0 is never
     CONF_STATUS_TOPIC: STATUS_TOPIC_HOMESYNC,
+    CONF_COMMANDS_PER_NODE: 1,
+    CONF_COMMANDS_PER_HOUSEHOLD: 20,
+    CONF_PARALLEL_UPDATES: 2,
+    CONF_FIRMWARE_CATALOGUE: "",
+    CONF_FIRMWARE_HOSTS: [],
 }

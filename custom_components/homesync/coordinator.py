@@ -10,58 +10,68 @@ from functools import partial
 import logging
 import time
 
-from homeassistant.config_entries import SOURCE_INTEGRATION_DISCOVERY, SOURCE_REAUTH, ConfigEntry
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr, discovery_flow, entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.helpers.event import async_call_later
 
 from .broker import learned, learned_data, option, timing
 from .client import (
     ASKS_FOR_CREDENTIALS,
     FIRMWARE,
+    HARDWARE,
     LAST_SEEN,
+    MANUFACTURER,
+    MODEL,
     ONLINE,
     BrokerSettings,
+    CommandResult,
     ConnectionState,
     Household,
     HouseholdSettings,
+    Limits,
     NodeState,
+    Reason,
 )
 from .const import (
-    CONF_ACCEPTED_NODES,
+    CONF_COMMANDS_PER_HOUSEHOLD,
+    CONF_COMMANDS_PER_NODE,
     CONF_GRACE_TIME,
     CONF_HOME_ID,
     CONF_LEARNED_TRANSPORT,
     CONF_LEARNED_VERSION,
     CONF_MAX_NODES,
     CONF_NEW_NODES,
+    CONF_PARALLEL_UPDATES,
     CONF_PREFIX,
     DOMAIN,
     NEW_NODES_ASK,
 )
 from .issues import HouseholdIssues
+from .names import unique_id
+from .new_nodes import NewNodes
+from .outcomes import announce
+from .queued import QueuedCommands
 
 _LOGGER = logging.getLogger(__name__)
 _LEARNED = (CONF_LEARNED_TRANSPORT, CONF_LEARNED_VERSION)
-_MOST_QUESTIONS = 25  # open discovery cards of one household; strangers may invent nodes
 _SPREAD_PER_HOUSEHOLD = 0.1
 _WIDEST_SPREAD = 10.0
 
-# A planned end is none: values must stay for the restart to come.
-_LOST = frozenset((ConnectionState.DISCONNECTED, ConnectionState.ERROR))
+# What a node tells of itself → what the device registry calls it.
+_DEVICE_FACTS = {
+    FIRMWARE: "sw_version",
+    HARDWARE: "hw_version",
+    MODEL: "model",
+    MANUFACTURER: "manufacturer",
+}
 
 type HomeSyncConfigEntry = ConfigEntry[HomeSyncCoordinator]
 type Target = tuple[str, str]
 """A node's id and the key of one of its values."""
 type EntityBuilder = Callable[[HomeSyncCoordinator, str, str], Entity | None]
-
-
-def unique_id(entry_id: str, *parts: str) -> str:
-    """Join what makes an entity or device unique; no part holds a slash but the last."""
-    return "/".join((entry_id, *parts))
 
 
 def configuration(entry: ConfigEntry) -> tuple[object, ...]:
@@ -94,24 +104,25 @@ class _Platform:
 
 
 class HomeSyncCoordinator:
-    """The household of one config entry.
-
-    `reachable` tells whether the nodes' values count: the link is there, or was there
-    no longer ago than the grace time.
-    """
+    """The household of one config entry."""
 
     def __init__(
         self, hass: HomeAssistant, entry: HomeSyncConfigEntry, broker: BrokerSettings
     ) -> None:
         self.entry = entry
         self.configuration = configuration(entry)
-        self.reachable = False
         self.household = Household(
             HouseholdSettings(
                 name=entry.title,
                 home_id=entry.data[CONF_HOME_ID],
                 prefix=entry.data[CONF_PREFIX],
                 max_nodes=option(entry, CONF_MAX_NODES),
+                grace_time=option(entry, CONF_GRACE_TIME),
+                limits=Limits(
+                    per_node=option(entry, CONF_COMMANDS_PER_NODE),
+                    per_household=option(entry, CONF_COMMANDS_PER_HOUSEHOLD),
+                    updates=option(entry, CONF_PARALLEL_UPDATES),
+                ),
             ),
             broker,
             _LOGGER,
@@ -120,13 +131,13 @@ class HomeSyncCoordinator:
             spread=_spread(hass),
         )
         self._issues = HouseholdIssues(hass, entry)
-        self._asked: set[str] = set()
+        self._queued = QueuedCommands(hass, entry, self.household, self._issues)
+        self._was_reachable = False
         self._hass = hass
         self._platforms: list[_Platform] = []
         self._announced: dict[Target, None] = {}
         self._listeners: dict[str, dict[str, CALLBACK_TYPE]] = {}
         self._household_listeners: list[CALLBACK_TYPE] = []
-        self._grace: CALLBACK_TYPE | None = None
         self._flushing = False
         self.device = dr.async_get(hass).async_get_or_create(
             config_entry_id=entry.entry_id,
@@ -137,8 +148,14 @@ class HomeSyncCoordinator:
             name=entry.title,
         )
 
+    @property
+    def reachable(self) -> bool:
+        """Whether the nodes' values count."""
+        return self.household.reachable
+
     def restore(self) -> None:
         """Take up the nodes and keys of the last run from the registries."""
+        self._issues.clear()
         entry_id = self.entry.entry_id
         for entity in er.async_entries_for_config_entry(er.async_get(self._hass), entry_id):
             _, _, target = entity.unique_id.partition("/")
@@ -151,23 +168,25 @@ class HomeSyncCoordinator:
                 continue
             self._register_device(known)
             self.household.restore_node(known)
-            if device.sw_version is not None:
-                self.household.restore_value(known, FIRMWARE, device.sw_version)
+            for key, fact in _DEVICE_FACTS.items():
+                if (value := getattr(device, fact)) is not None:
+                    self.household.restore_value(known, key, value)
 
-    def start(self) -> None:
-        """Begin to connect; the platforms listen already."""
-        self._issues.clear()
+    async def async_start(self) -> None:
+        """Take up what was queued and begin to connect; the platforms listen already."""
         self.household.add_state_listener(self._on_state)
         self.household.add_change_listener(self._on_change)
+        self.household.add_result_listener(self._on_result)
         self.household.on_node_refused = self._issues.report_node_limit
         if option(self.entry, CONF_NEW_NODES) == NEW_NODES_ASK:
-            self.household.accepts = self._is_accepted
+            self.household.accepts = NewNodes(self._hass, self.entry).is_accepted
+        await self._queued.async_restore()
         self.household.start()
 
     async def stop(self, _event: Event | None = None) -> None:
         """End the connection; nothing is left afterwards."""
-        self._cancel_grace()
         await self.household.stop()
+        await self._queued.async_close()
         self._issues.clear()
 
     def add_platform(self, build: EntityBuilder, add: AddConfigEntryEntitiesCallback) -> None:
@@ -218,22 +237,18 @@ class HomeSyncCoordinator:
             del self._announced[target]
         self._listeners.pop(node_id, None)
         self.household.remove_node(node_id)
-        self._issues.clear_node_limit()
+        self._issues.withdraw("node_limit")
         self._update_household()
         return True
 
     @callback
     def _on_state(self, state: ConnectionState) -> None:
         if state is ConnectionState.CONNECTED:
-            self._cancel_grace()
-            self._set_reachable(True)
             self._remember()
             for flow in list(self.entry.async_get_active_flows(self._hass, {SOURCE_REAUTH})):
                 # The broker has come round; nobody needs to be asked any more.
                 self._hass.config_entries.flow.async_abort(flow["flow_id"])
-        elif state in _LOST and self.reachable and self._grace is None:
-            grace = option(self.entry, CONF_GRACE_TIME)
-            self._grace = async_call_later(self._hass, grace, self._on_grace_over)
+        self._tell_reachable()
         error = self.household.error
         if (
             state is ConnectionState.ERROR
@@ -245,24 +260,20 @@ class HomeSyncCoordinator:
             self._issues.update(self.household)
         self._update_household()
 
-    @callback
-    def _on_grace_over(self, _now: object) -> None:
-        self._grace = None
-        self._set_reachable(False)
-        self._update_household()
-
-    def _cancel_grace(self) -> None:
-        if self._grace is not None:
-            self._grace()
-            self._grace = None
-
-    def _set_reachable(self, reachable: bool) -> None:
-        if reachable == self.reachable:
+    def _tell_reachable(self) -> None:
+        if self.reachable == self._was_reachable:
             return
-        self.reachable = reachable
+        self._was_reachable = self.reachable
         for listeners in self._listeners.values():
             for notify in tuple(listeners.values()):
                 notify()
+
+    @callback
+    def _on_result(self, result: CommandResult) -> None:
+        """Tell everybody how a command ended."""
+        announce(self._hass, self.entry, result, self._device_identifier(result.node_id))
+        if result.reason is Reason.POISONOUS:
+            self._issues.report("dead_letter", {"node": result.node_id, "command": result.kind})
 
     @callback
     def _on_change(self, node: NodeState, keys: tuple[str, ...]) -> None:
@@ -282,8 +293,8 @@ class HomeSyncCoordinator:
             for key in keys:
                 if (listener := listeners.get(key)) is not None:
                     listener()
-        if FIRMWARE in keys:
-            self._update_firmware(node)
+        if any(key in _DEVICE_FACTS for key in keys):
+            self._update_device(node)
 
     def _announce(self, node: NodeState, keys: tuple[str, ...]) -> None:
         for key in keys:
@@ -319,14 +330,18 @@ class HomeSyncCoordinator:
             via_device_id=self.device.id,
         )
 
-    def _update_firmware(self, node: NodeState) -> None:
+    def _update_device(self, node: NodeState) -> None:
         registry = dr.async_get(self._hass)
         device = registry.async_get_device_by_identifier(
             self._device_identifier(node.node_id), self.entry.entry_id
         )
-        firmware = node.get(FIRMWARE)
-        if device is not None and isinstance(firmware, str):
-            registry.async_update_device(device.id, sw_version=firmware)
+        facts = {
+            fact: value
+            for key, fact in _DEVICE_FACTS.items()
+            if isinstance(value := node.get(key), str)
+        }
+        if device is not None and facts:
+            registry.async_update_device(device.id, **facts)  # type: ignore[arg-type]  # texts all
 
     def _update_household(self) -> None:
         for update in tuple(self._household_listeners):
@@ -338,27 +353,3 @@ class HomeSyncCoordinator:
         data |= learned_data(self.household.learned)
         if data != self.entry.data:
             self._hass.config_entries.async_update_entry(self.entry, data=data)
-
-    def _is_accepted(self, node_id: str) -> bool:
-        """Whether the user wants a node; of an unknown one he is asked, once."""
-        if node_id in self.entry.data.get(CONF_ACCEPTED_NODES, ()):
-            return True
-        if node_id in self._asked or self._is_ignored(node_id):
-            return False
-        if len(self._asked) >= _MOST_QUESTIONS:
-            self._asked = {each for each in self._asked if not self._is_ignored(each)}
-        if len(self._asked) < _MOST_QUESTIONS:
-            self._asked.add(node_id)
-            discovery_flow.async_create_flow(
-                self._hass,
-                DOMAIN,
-                context={"source": SOURCE_INTEGRATION_DISCOVERY},
-                data={"entry_id": self.entry.entry_id, "node_id": node_id},
-            )
-        return False
-
-    def _is_ignored(self, node_id: str) -> bool:
-        """Whether the user does not want to be asked for a node again."""
-        asked_as = unique_id(self.entry.entry_id, node_id)
-        found = self._hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, asked_as)
-        return found is not None

@@ -11,7 +11,8 @@ from homeassistant.helpers.restore_state import RestoreEntity
 
 from .client import LAST_SEEN, ONLINE, NodeState
 from .const import DOMAIN
-from .coordinator import HomeSyncCoordinator, unique_id
+from .coordinator import HomeSyncCoordinator
+from .names import unique_id
 
 
 class HouseholdEntity(Entity):

@@ -5,34 +5,38 @@ from homeassistant.exceptions import HomeAssistantError
 from .client import CommandResult, Outcome, Reason
 from .const import DOMAIN
 
-_KEYS: dict[Reason, str] = {
-    Reason.REFUSED_BY_NODE: "refused_by_node",
-    Reason.NODE_OFFLINE: "node_offline",
-    Reason.NOT_CONNECTED: "not_connected",
-    Reason.REFUSED_BY_BROKER: "refused_by_broker",
-    Reason.TOO_LARGE: "too_large",
-    Reason.NO_ANSWER: "no_answer",
-    Reason.NOBODY_LISTENS: "nobody_listens",
-    Reason.CONNECTION_LOST: "connection_lost",
-    Reason.CONGESTED: "congested",
-    Reason.STOPPED: "stopped",
-}
+_GOOD = (Outcome.CONFIRMED, Outcome.QUEUED)
 
 
-def raise_unless_confirmed(result: CommandResult, node: str, household: str) -> None:
-    """Raise what tells a person why a command was not confirmed."""
-    if result.outcome is Outcome.CONFIRMED or result.reason is None:
-        return
-    key = _KEYS[result.reason]
+def command_error(result: CommandResult, household: str) -> HomeAssistantError | None:
+    """Return what tells a person why a command was not confirmed, None if it was.
+
+    Each reason has a text of its own name.
+    """
+    if result.outcome in _GOOD or result.reason is None:
+        return None
+    key = result.reason.value
     if result.reason is Reason.REFUSED_BY_NODE and result.detail is None:
         key = "refused_without_reason"
-    raise HomeAssistantError(
+    elif result.outcome is Outcome.EXPIRED:
+        key = "expired_unknown" if result.attempts else "expired"
+    return HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key=key,
         translation_placeholders={
-            "node": node,
+            "node": result.node_id,
             "household": household,
             "detail": result.detail or "",
             "attempts": str(result.attempts),
         },
     )
+
+
+def raise_unless_confirmed(result: CommandResult, household: str) -> None:
+    """Raise what tells a person why a command was not confirmed.
+
+    A command whose place a newer one took is no failure: the newer one tells how it ended.
+    """
+    error = command_error(result, household)
+    if error is not None and result.reason is not Reason.SUPERSEDED:
+        raise error

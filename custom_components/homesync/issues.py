@@ -96,6 +96,11 @@ def _named(error: ConnectError) -> str:
     return (error.server or "").strip()[:255]
 
 
+def _retained_commands(household: Household, _entry: ConfigEntry) -> Placeholders | None:
+    found = household.retained_commands
+    return {"count": str(len(found)), "topic": found[0][:255]} if found else None
+
+
 def _unproven(household: Household, _entry: ConfigEntry) -> Placeholders | None:
     connected = household.state is ConnectionState.CONNECTED
     if not connected or household.echo is None or not household.echo.unproven:
@@ -120,7 +125,27 @@ _KINDS = (
         severity=ir.IssueSeverity.ERROR,
     ),
     _Kind("unproven", _unproven),
+    _Kind("retained_commands", _retained_commands, fixable=True),
 )
+
+
+def _never(_household: Household, _entry: ConfigEntry) -> Placeholders | None:
+    return None
+
+
+# Told by whoever meets it, taken back by him or when the household is loaded anew.
+_REPORTED = {
+    kind.key: kind
+    for kind in (
+        _Kind("node_limit", _never),
+        _Kind("dead_letter", _never),
+        _Kind("outbox_refused", _never),
+        _Kind("outbox_set_aside", _never),
+        _Kind("outbox_unreadable", _never, severity=ir.IssueSeverity.ERROR),
+        _Kind("outbox_not_written", _never, severity=ir.IssueSeverity.ERROR),
+        _Kind("outbox_not_storable", _never),
+    )
+}
 
 
 class HouseholdIssues:
@@ -140,6 +165,14 @@ class HouseholdIssues:
             elif kind.key in self._shown:
                 self._hide(kind)
 
+    def report(self, key: str, placeholders: Placeholders) -> None:
+        """Show what somebody met."""
+        self._show(_REPORTED[key], placeholders)
+
+    def withdraw(self, key: str) -> None:
+        """Take a report back."""
+        self._hide(_REPORTED[key])
+
     def report_node_limit(self, node_id: str) -> None:
         """Show, once, that the household has more nodes than it may."""
         if "node_limit" in self._shown:
@@ -151,15 +184,11 @@ class HouseholdIssues:
             node_id,
             limit,
         )
-        self._show(_NODE_LIMIT, {"limit": str(limit), "node": node_id})
-
-    def clear_node_limit(self) -> None:
-        """Take the report of too many nodes back; it comes again if it is still true."""
-        self._hide(_NODE_LIMIT)
+        self.report("node_limit", {"limit": str(limit), "node": node_id})
 
     def clear(self) -> None:
         """Take everything back."""
-        for kind in (_NODE_LIMIT, *_KINDS):
+        for kind in (*_REPORTED.values(), *_KINDS):
             self._hide(kind)
 
     def _show(self, kind: _Kind, placeholders: Placeholders) -> None:
@@ -183,6 +212,3 @@ class HouseholdIssues:
 
     def _id(self, key: str) -> str:
         return f"{key}_{self._entry.entry_id}"
-
-
-_NODE_LIMIT = _Kind("node_limit", lambda _household, _entry: None)

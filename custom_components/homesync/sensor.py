@@ -31,6 +31,7 @@ from .client import (
 )
 from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator
 from .entity import HouseholdEntity, NodeEntity
+from .issues import client_certificate_expires
 
 PARALLEL_UPDATES = 0
 
@@ -73,6 +74,14 @@ def _certificate_expires(household: Household) -> datetime | None:
 
 
 TRANSPORTS = [f"{secured}{transport}" for transport in Transport for secured in ("", "secure_")]
+
+CLIENT_CERTIFICATE = SensorEntityDescription(
+    key="client_certificate_expires",
+    translation_key="client_certificate_expires",
+    device_class=SensorDeviceClass.TIMESTAMP,
+    entity_category=EntityCategory.DIAGNOSTIC,
+    entity_registry_enabled_default=False,
+)
 
 HOUSEHOLD_SENSORS = (
     HouseholdSensorDescription(
@@ -198,6 +207,8 @@ async def async_setup_entry(
     async_add_entities(
         HouseholdSensor(entry.runtime_data, description) for description in HOUSEHOLD_SENSORS
     )
+    if (ends := client_certificate_expires(entry)) is not None:
+        async_add_entities([ClientCertificateSensor(entry.runtime_data, ends)])
     entry.runtime_data.add_platform(_build, async_add_entities)
 
 
@@ -225,6 +236,18 @@ class HouseholdSensor(HouseholdEntity, SensorEntity):
         self._attr_available = self.coordinator.reachable or not description.needs_link
         if description.attributes_fn is not None:
             self._attr_extra_state_attributes = dict(description.attributes_fn(household))
+
+
+class ClientCertificateSensor(HouseholdEntity, SensorEntity):
+    """When the certificate ends by which the broker knows the household."""
+
+    def __init__(self, coordinator: HomeSyncCoordinator, ends: float) -> None:
+        super().__init__(coordinator, CLIENT_CERTIFICATE)
+        self._attr_native_value = dt_util.utc_from_timestamp(ends)
+
+    @override
+    def _take(self) -> None:
+        """It changes with the settings only, and these start the household anew."""
 
 
 class ValueSensor(NodeEntity, RestoreSensor):

@@ -15,10 +15,11 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_get_device_and_config_entry
 import voluptuous as vol
 
-from .client import DEFAULT_RETRIES, DEFAULT_TIMEOUT, CommandResult, RelayAction, RelayCommand
+from .client import DEFAULT_RETRIES, DEFAULT_TIMEOUT, Delivery, RelayAction, RelayCommand
 from .const import DOMAIN
 from .coordinator import HomeSyncConfigEntry
 from .errors import raise_unless_confirmed
+from .outcomes import outcome_of
 
 SERVICE_SEND_COMMAND = "send_command"
 ATTR_COMMAND = "command"
@@ -70,15 +71,14 @@ async def _send_command(call: ServiceCall) -> ServiceResponse:
     A caller that takes no response would not see a failure: it is raised for it.
     """
     entry, node_id = _get_node(call.hass, call.data[ATTR_DEVICE_ID])
-    result = await entry.runtime_data.household.execute(
+    result = await entry.runtime_data.household.commands.execute(
         node_id,
         RelayCommand(call.data[ATTR_ACTION]),
-        timeout=call.data[ATTR_TIMEOUT],
-        retries=call.data[ATTR_RETRIES],
+        Delivery(timeout=call.data[ATTR_TIMEOUT], retries=call.data[ATTR_RETRIES]),
     )
     if call.return_response:
-        return _response(result)
-    raise_unless_confirmed(result, node_id, entry.title)
+        return dict(outcome_of(result))
+    raise_unless_confirmed(result, entry.title)
     return None
 
 
@@ -100,15 +100,3 @@ def _get_node(hass: HomeAssistant, device_ids: list[str]) -> tuple[HomeSyncConfi
             translation_placeholders={"device": device.name_by_user or device.name or ""},
         )
     return entry, node_id
-
-
-def _response(result: CommandResult) -> ServiceResponse:
-    return {
-        "outcome": result.outcome.value,
-        "request_id": result.request_id,
-        "result": result.result,
-        "reason": result.reason.value if result.reason is not None else None,
-        "detail": result.detail,
-        "latency_ms": None if result.latency is None else round(result.latency * 1000, 1),
-        "attempts": result.attempts,
-    }

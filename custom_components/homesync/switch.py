@@ -48,5 +48,7 @@ class RelaySwitch(NodeOnOffEntity, SwitchEntity):
 
     async def _switch(self, action: RelayAction) -> None:
         """Wait for the node's answer, which also changes the state."""
-        result = await self.coordinator.household.execute(self.node_id, RelayCommand(action))
-        raise_unless_confirmed(result, self.node_id, self.coordinator.entry.title)
+        result = await self.coordinator.household.commands.execute(
+            self.node_id, RelayCommand(action)
+        )
+        raise_unless_confirmed(result, self.coordinator.entry.title)

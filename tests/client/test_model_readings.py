@@ -11,6 +11,7 @@ from custom_components.homesync.client.model.household import (
     NodeState,
     telemetry_key,
 )
+from custom_components.homesync.client.protocol.metrics import METRICS
 from custom_components.homesync.client.records import Reading
 
 POWER = telemetry_key("power")
@@ -22,7 +23,7 @@ READING = Reading(
 
 @pytest.fixture
 def model() -> HouseholdModel:
-    model = HouseholdModel(2, ("power", "voltage"))
+    model = HouseholdModel(2, METRICS)
     model.add("plug-1")
     return model
 

@@ -13,6 +13,7 @@ from custom_components.homesync.client.model.household import (
     NodeState,
     telemetry_key,
 )
+from custom_components.homesync.client.protocol.metrics import METRICS
 from custom_components.homesync.client.records import Reading, StatusKey, StatusReport, StatusValue
 
 NOW = 1_738_852_200.0
@@ -34,7 +35,7 @@ def uptime(seconds: int, *, at: float = NOW, stamped: bool = False) -> StatusRep
 
 @pytest.fixture
 def model() -> HouseholdModel:
-    model = HouseholdModel(2, ("power",))
+    model = HouseholdModel(2, METRICS)
     model.add("plug-1")
     return model
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from custom_components.homesync.client import (
     CommandResult,
+    Delivery,
     ConnectionState,
     Household,
     HouseholdSettings,
@@ -119,7 +120,7 @@ class Villa:
     async def command(self, node_id: str = "plug-1", **options: Any) -> asyncio.Task[CommandResult]:
         """Begin a command and wait until the broker has it."""
         before = len(self.commands)
-        task = asyncio.create_task(self.household.execute(node_id, ON, **options))
+        task = asyncio.create_task(self.household.commands.execute(node_id, ON, Delivery(**options)))
         await until(lambda: len(self.commands) > before)
         return task
 

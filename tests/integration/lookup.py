@@ -5,7 +5,8 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from custom_components.homesync.const import DOMAIN
-from custom_components.homesync.coordinator import HomeSyncCoordinator, unique_id
+from custom_components.homesync.coordinator import HomeSyncCoordinator
+from custom_components.homesync.names import unique_id
 
 
 def coordinator(entry: ConfigEntry) -> HomeSyncCoordinator:

@@ -7,6 +7,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 import pytest
 
+from custom_components.homesync.broker import entry_unique_id
 from custom_components.homesync.const import DOMAIN
 from tests.broker import Mosquitto
 
@@ -175,15 +176,27 @@ async def test_a_household_is_not_set_up_twice_but_another_on_the_same_broker_is
     await unload(hass)
 
 
-async def test_the_host_is_compared_without_regard_to_case(
-    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp
+@pytest.mark.parametrize(
+    ("known", "typed_host"),
+    [
+        ("broker.example", "Broker.Example."),
+        ("127.0.0.1", "localhost"),
+        ("LOCALHOST", "127.0.0.1"),
+        ("::1", "localhost"),
+    ],
+)
+async def test_a_host_is_the_same_under_all_its_spellings(
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, known: str, typed_host: str
 ) -> None:
-    entry = await set_up(mosquitto.port, "villa", host="localhost")
-    hass.config_entries.async_update_entry(entry, unique_id=f"villa@localhost:{mosquitto.port}")
+    entry = await set_up(mosquitto.port, "villa")
+    same = entry_unique_id({"home_id": "villa", "host": known, "port": mosquitto.port})
+    hass.config_entries.async_update_entry(entry, unique_id=same)
     flow = await begin(hass)
 
-    result = await submit(hass, flow, typed(mosquitto.port, host="LOCALHOST", home_id="villa"))
+    result = await submit(hass, flow, typed(mosquitto.port, host=typed_host, home_id="villa"))
+
     assert result["errors"] == {"home_id": "home_id_taken"}
+    await unload(hass)
 
 
 async def test_two_dialogs_for_one_household_create_it_once(

@@ -1,5 +1,6 @@
 """What is shown under repairs, and what a click mends."""
 
+from datetime import UTC, datetime
 import time
 from typing import Any
 from unittest.mock import PropertyMock, patch
@@ -19,7 +20,7 @@ from tests.broker import Mosquitto
 
 from .certificates import certificate_of, key_of, pem_of
 from .conftest import SetUp
-from .lookup import coordinator, is_connected
+from .lookup import coordinator, is_connected, state
 from .waiting import until
 
 DAY = 86_400
@@ -109,6 +110,21 @@ async def test_verification_that_is_off_and_an_old_client_certificate_are_told(
     shown = issue(hass, entry, "client_certificate_ends")
     assert shown is not None
     assert shown.translation_placeholders == {"household": "Villa", "days": "0"}
+
+
+@pytest.mark.usefixtures("all_enabled")
+async def test_the_end_of_a_client_certificate_is_a_sensor_where_there_is_one(
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, authority: trustme.CA
+) -> None:
+    ends = datetime(2039, 1, 2, 3, 4, 5, tzinfo=UTC)
+    own = authority.issue_cert("client", not_after=ends)
+    certificate = {"client_certificate": certificate_of(own), "client_key": key_of(own)}
+    with_one = await set_up(mosquitto.port, tls=True, **certificate)
+    unused = await set_up(mosquitto.port, "cabin", title="Cabin", **certificate)
+
+    # Known without a connection: this broker speaks no TLS.
+    assert state(hass, with_one, "sensor", "client_certificate_expires") == ends.isoformat()
+    assert state(hass, unused, "sensor", "client_certificate_expires") is None
 
 
 async def test_a_rival_is_shaken_off_with_a_new_client_id(

@@ -37,6 +37,7 @@ DESCRIPTIONS: dict[str, list[EntityDescription]] = {
     "binary_sensor": [binary_sensor.CONNECTED, binary_sensor.NODE_ONLINE],
     "sensor": [
         *sensor.HOUSEHOLD_SENSORS,
+        sensor.CLIENT_CERTIFICATE,
         *sensor.VALUE_SENSORS.values(),
         *sensor.TIME_SENSORS.values(),
         sensor.OTHER_METRIC,

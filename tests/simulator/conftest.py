@@ -1,10 +1,14 @@
 """A villa with one node, and somebody who watches."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
+import ssl
 
 import pytest
+import trustme
 
-from simulator import Broker, Event, Node, NodeConfig
+from simulator import Broker, Event, Info, Node, NodeConfig, Updates
+from simulator.images import ImageServer
 from tests.broker import Mosquitto
 
 from .observer import Observer
@@ -42,5 +46,47 @@ async def node(broker: Broker, observer: Observer, events: list[Event]) -> Async
     node = Node(config, broker, on_event=events.append)
     await node.start()
     await observer.wait_for(lambda: bool(observer.on("status/relay")))
+    yield node
+    await node.stop()
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    """Who signs the certificate of the images' server."""
+    return trustme.CA()
+
+
+@pytest.fixture
+async def images(authority: trustme.CA, socket_enabled: None) -> AsyncIterator[ImageServer]:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(tls)
+    async with ImageServer(tls) as server:
+        yield server
+
+
+@pytest.fixture
+def modern(authority: trustme.CA, tmp_path: Path) -> NodeConfig:
+    """A node that announces everything, and trusts the images' server."""
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    return NodeConfig(
+        home_id="villa",
+        node_id="plug-1",
+        interval=None,
+        relay_on=False,
+        backoff_min=0.02,
+        backoff_max=0.1,
+        info=Info(),
+        updates=Updates(ca=tmp_path / "authority.pem", max_size=1_000_000),
+        awake=0.05,
+    )
+
+
+@pytest.fixture
+async def modern_node(
+    modern: NodeConfig, broker: Broker, observer: Observer, events: list[Event]
+) -> AsyncIterator[Node]:
+    node = Node(modern, broker, on_event=events.append)
+    await node.start()
+    await observer.wait_for(lambda: bool(observer.on("status/led")))
     yield node
     await node.stop()

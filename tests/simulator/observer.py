@@ -75,6 +75,11 @@ class Observer:
         return [each.json for each in self.on("response/command")]
 
     @property
+    def installing(self) -> list[Any]:
+        """Everything that was answered about firmware."""
+        return [each.json for each in self.on("response/ota")]
+
+    @property
     def online(self) -> list[bool]:
         """Every value that status/online has had, of all nodes."""
         return [each.json["online"] for each in self.on("status/online")]

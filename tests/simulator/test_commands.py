@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from simulator.commands import Commands, Device, Led
+from simulator.commands import Commands
+from simulator.device import Device, Led
 
 
 class Clock:

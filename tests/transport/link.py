@@ -23,6 +23,8 @@ from custom_components.homesync.client.transport.connection import Receiver, Sub
 from custom_components.homesync.client.transport.policy import NOTHING_LEARNED, Learned
 from custom_components.homesync.client.transport.session import MqttSession
 
+from ..client.virtual_time import VirtualLoop
+
 LOGGER = logging.getLogger("transport")
 ROOT = "homesync/villa/nodes"
 SUBSCRIPTIONS = Subscriptions(
@@ -78,10 +80,11 @@ def settings(port: int, **changes: Any) -> BrokerSettings:
 async def until(condition: Callable[[], object], seconds: float = DEADLINE) -> None:
     """Let the loop turn until something holds."""
     loop = asyncio.get_running_loop()
+    step = 0.25 if isinstance(loop, VirtualLoop) else 0.002
     give_up_at = loop.time() + seconds
     while not condition():
         assert loop.time() < give_up_at
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(step)
 
 
 class Link:

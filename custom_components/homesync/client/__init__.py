@@ -5,15 +5,62 @@ These names are all that the integration may import.
 
 from ssl import SSLContext
 
-from .errors import Cause, ConnectError, HomeSyncError, InvalidSettingError, Step
+from .commands import (
+    DEFAULT_RETRIES,
+    DEFAULT_TIMEOUT,
+    DEFAULT_TTL,
+    LONGEST_TTL,
+    Command,
+    CommandResult,
+    ConfigCommand,
+    Delivery,
+    LedAction,
+    LedCommand,
+    OtaCommand,
+    Outcome,
+    OwnCommand,
+    Reason,
+    RelayAction,
+    RelayCommand,
+    RestartCommand,
+    StoredCommand,
+    json_object,
+)
+from .dispatch import Limits
+from .errors import (
+    Cause,
+    CongestedError,
+    ConnectError,
+    HomeSyncError,
+    InvalidSettingError,
+    NotConnectedError,
+    Step,
+    TooLargeError,
+)
 from .household import Household, HouseholdSettings, subscriptions_of
-from .inflight import DEFAULT_RETRIES, DEFAULT_TIMEOUT
 from .model import NodeState
-from .model.household import FIRMWARE, LAST_BOOT, LAST_SEEN, ONLINE, RELAY, RSSI, telemetry_key
+from .model.household import (
+    AVAILABLE,
+    EFFECTS,
+    FIRMWARE,
+    HARDWARE,
+    IDENTIFY,
+    INSTALLATION,
+    LAST_BOOT,
+    LAST_SEEN,
+    LED,
+    MANUFACTURER,
+    MODEL,
+    ONLINE,
+    RELAY,
+    RESTART,
+    RSSI,
+    telemetry_key,
+)
 from .protocol.homesync import HomeSyncDialect
 from .protocol.metrics import METRICS
-from .protocol.topics import check_home_id, check_prefix
-from .records import CommandResult, Outcome, Publication, Reason, RelayAction, RelayCommand
+from .protocol.topics import check_home_id, check_prefix, is_id
+from .records import Firmware, Installation, LedState, Publication
 from .transport.packets import MqttVersion
 from .transport.policy import Learned
 from .transport.preflight import PreflightReport, preflight
@@ -25,45 +72,74 @@ from .transport.tls import TlsSettings, build_context
 
 __all__ = [
     "ASKS_FOR_CREDENTIALS",
+    "AVAILABLE",
     "DEFAULT_RETRIES",
     "DEFAULT_TIMEOUT",
+    "DEFAULT_TTL",
+    "EFFECTS",
     "FIRMWARE",
+    "HARDWARE",
+    "IDENTIFY",
+    "INSTALLATION",
     "LAST_BOOT",
     "LAST_SEEN",
+    "LED",
+    "LONGEST_TTL",
+    "MANUFACTURER",
     "METRICS",
+    "MODEL",
     "ONLINE",
     "PRESETS",
     "RELAY",
+    "RESTART",
     "RSSI",
     "BrokerSettings",
     "Cause",
+    "Command",
     "CommandResult",
+    "ConfigCommand",
+    "CongestedError",
     "ConnectError",
     "ConnectionState",
+    "Delivery",
+    "Firmware",
     "HomeSyncDialect",
     "HomeSyncError",
     "Household",
     "HouseholdSettings",
+    "Installation",
     "InvalidSettingError",
     "Learned",
+    "LedAction",
+    "LedCommand",
+    "LedState",
+    "Limits",
     "MqttVersion",
     "NodeState",
+    "NotConnectedError",
+    "OtaCommand",
     "Outcome",
+    "OwnCommand",
     "PreflightReport",
     "Preset",
     "Publication",
     "Reason",
     "RelayAction",
     "RelayCommand",
+    "RestartCommand",
     "SSLContext",
     "Step",
+    "StoredCommand",
     "Timing",
     "TlsSettings",
+    "TooLargeError",
     "Transport",
     "WebSocketSettings",
     "build_context",
     "check_home_id",
     "check_prefix",
+    "is_id",
+    "json_object",
     "preflight",
     "subscriptions_of",
     "telemetry_key",

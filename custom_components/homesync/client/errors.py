@@ -59,14 +59,23 @@ class HomeSyncError(Exception):
 class ConnectError(HomeSyncError):
     """No connection, or none any more; `str()` says why in words.
 
-    `server` is where a broker wants us to go instead, in its own words.
+    `server` is where a broker wants us to go instead, in its own words; `code` is the
+    reason code (MQTT 5 section 2.4) if the broker gave one.
     """
 
-    def __init__(self, cause: Cause, step: Step, words: str, server: str | None = None) -> None:
+    def __init__(
+        self,
+        cause: Cause,
+        step: Step,
+        words: str,
+        server: str | None = None,
+        code: int | None = None,
+    ) -> None:
         super().__init__(words)
         self.cause = cause
         self.step = step
         self.server = server
+        self.code = code
 
 
 class NotConnectedError(HomeSyncError):

@@ -1,26 +1,31 @@
-"""One household: the only place that sees both bytes and records.
+"""One household: composes session, intake, model and dispatch.
 
-socket → session → inbox → dialect → model → listeners of exactly the keys that changed;
-command → inflight → dialect → session … answer → inflight → model → caller.
+socket → session → intake → model → listeners of exactly the keys that changed;
+command → dispatch → dialect → session … answer → intake → dispatch → model → caller.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 import logging
 import random
 import time
 
+from .commands import CommandResult, Reason
 from .complaints import Complaints
-from .errors import ConnectError, HomeSyncError, ProtocolError
-from .inbox import Inbox
-from .inflight import DEFAULT_RETRIES, DEFAULT_TIMEOUT, Inflight
+from .dispatch import Dispatch, Limits, ResultListener, Surroundings
+from .errors import ConnectError, HomeSyncError, InvalidSettingError, ProtocolError
+from .grace import Grace
+from .intake import Destinations, Intake
+from .listeners import Listeners
 from .model import HouseholdModel, NodeState
-from .protocol.homesync import HomeSyncDialect, relay_result
+from .order import Order
+from .protocol.homesync import HomeSyncDialect
 from .protocol.metrics import METRICS
-from .protocol.topics import NodeTopic
-from .records import CommandResult, Reason, RelayCommand, StatusKey, StatusReport, StatusValue
+from .protocol.topics import check_topic, is_command_topic
+from .records import Installation, Publication, StatusValue
+from .retained import RetainedScan
 from .transport.connection import Receiver, Subscriptions, Terms
 from .transport.echo import EchoResult
 from .transport.packets import BrokerLimits
@@ -29,20 +34,24 @@ from .transport.session import MqttSession, StateListener
 from .transport.settings import BrokerSettings, Timing
 from .transport.state import ConnectionState
 
-# Topics remembered with what they mean: enough for a thousand nodes, bounded for strangers.
-_MAX_ROUTES = 65_536
+_LOST = frozenset((ConnectionState.DISCONNECTED, ConnectionState.ERROR))
 
 type ChangeListener = Callable[[NodeState, tuple[str, ...]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HouseholdSettings:
-    """What makes a household; `name` is for people and logs."""
+    """What makes a household; `name` is for people and logs.
+
+    For `grace_time` seconds after a loss its nodes still count as reachable.
+    """
 
     name: str
     home_id: str
     prefix: str = "homesync"
     max_nodes: int = 100
+    grace_time: float = 30.0
+    limits: Limits = field(default_factory=Limits)
 
 
 def subscriptions_of(dialect: HomeSyncDialect) -> Subscriptions:
@@ -56,8 +65,9 @@ def subscriptions_of(dialect: HomeSyncDialect) -> Subscriptions:
 class Household:
     """The nodes of one home over one connection.
 
-    `accepts(node_id)` decides on nodes heard for the first time, all of them if it is
-    None; `on_node_refused(node_id)` is told of those that have no room.
+    `commands` is the way of every command. `accepts(node_id)` decides on nodes heard for
+    the first time; `on_node_refused(node_id)` is told of those that have no room,
+    `on_stored()` that the commands which outlive a restart changed.
     """
 
     def __init__(
@@ -74,27 +84,37 @@ class Household:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         loop = asyncio.get_running_loop()
-        self.accepts: Callable[[str], bool] | None = None
-        self.on_node_refused: Callable[[str], None] | None = None
-        self._name = settings.name
+        self.accepts: Callable[[str], bool] = lambda _: True
+        self.on_node_refused: Callable[[str], None] = _nobody_cares
+        self.on_stored: Callable[[], None] = _nobody_cares
+        self.retained_commands: tuple[str, ...] = ()
         self._secured = broker.tls is not None
-        self._logger = logger
         self._wall_clock = wall_clock
+        self._debug = partial(logger.debug, "Household %s: %r", settings.name)
         self._dialect = HomeSyncDialect(settings.prefix, settings.home_id)
         self._model = HouseholdModel(settings.max_nodes, METRICS)
         self._complaints = Complaints(logger, settings.name, loop.time)
-        self._routes: dict[bytes, NodeTopic] = {}
-        self._change_listeners: list[ChangeListener] = []
-        self._inbox: Inbox[NodeTopic] = Inbox(loop, self._apply, self._set_full)
-        self._inflight = Inflight(self._send_command, loop.time)
+        self._changes: Listeners[NodeState, tuple[str, ...]] = Listeners(logger, settings.name)
+        self._results: Listeners[CommandResult] = Listeners(logger, settings.name)
+        self._states: Listeners[ConnectionState] = Listeners(logger, settings.name)
+        self._grace = Grace(settings.grace_time, self._tell_state)
+        self.commands = Dispatch(settings.limits, self._surroundings())
+        self._intake = Intake(
+            self._dialect,
+            self._model,
+            self.commands,
+            self._complaints,
+            to=self._destinations(),
+            logger=logger,
+        )
         self._session = MqttSession(
             settings.name,
             broker,
             subscriptions_of(self._dialect),
             Receiver(
-                on_publish=self._receive,
-                on_batch=self._inbox.flush,
-                on_oversize=self._refuse_oversize,
+                on_publish=self._intake.receive,
+                on_batch=self._intake.flush,
+                on_oversize=self._intake.refuse_oversize,
             ),
             logger,
             learned=learned,
@@ -103,6 +123,8 @@ class Household:
             sleep=sleep,
             random_number=random_number,
         )
+        self._scan = RetainedScan(self._session, sleep)
+        self._search: asyncio.Task[None] | None = None
         self._last_state = self._session.state
         self._session.add_listener(self._on_state)
 
@@ -115,6 +137,11 @@ class Household:
     def state(self) -> ConnectionState:
         """Where the connection stands."""
         return self._session.state
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the nodes' values count: the link is there, or was a moment ago."""
+        return self._grace.reachable
 
     @property
     def error(self) -> ConnectError | None:
@@ -159,27 +186,39 @@ class Household:
     @property
     def counts(self) -> dict[str, int]:
         """What was refused, skipped or superseded, and how commands ended, by cause."""
-        counts = self._complaints.counts + self._model.counts + self._inflight.counts
-        return {**counts, "superseded": self._inbox.superseded}
+        counts = self._complaints.counts + self._model.counts + self.commands.counts
+        return {**counts, "superseded": self._intake.superseded}
 
     def add_state_listener(self, listener: StateListener) -> Callable[[], None]:
-        """Call `listener(state)` when the connection's state changes; returns what ends that."""
-        return self._session.add_listener(listener)
+        """Call `listener(state)` at each change; returns what ends that.
+
+        It is also called, with the state unchanged, when a probe or the grace time ended.
+        """
+        return self._states.add(listener)
 
     def add_change_listener(self, listener: ChangeListener) -> Callable[[], None]:
         """Call `listener(node, keys)` when values of a node changed; returns what ends that."""
-        self._change_listeners.append(listener)
-        return partial(self._change_listeners.remove, listener)
+        return self._changes.add(listener)
+
+    def add_result_listener(self, listener: ResultListener) -> Callable[[], None]:
+        """Call `listener(result)` with the one outcome of each command; returns what ends that."""
+        return self._results.add(listener)
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
         self._session.start()
 
+    def reconnect(self) -> None:
+        """End the connection and connect again, or try at once if there is none."""
+        self._session.reconnect()
+
     async def stop(self) -> None:
-        """End everything; open commands end as cancelled."""
-        self._inflight.stop()
+        """End everything; open commands end as cancelled, queued ones rest as stored."""
+        self._grace.stop()
+        self._end_search()
+        self.commands.stop()
         await self._session.stop()
-        self._inbox.close()
+        self._intake.close()
 
     def restore_node(self, node_id: str) -> NodeState:
         """Add a node known from before a restart, whatever `max_nodes` is now."""
@@ -193,41 +232,87 @@ class Household:
 
     def remove_node(self, node_id: str) -> None:
         """Forget a node and, while connected, take its retained status off the broker."""
+        self.commands.cancel(node_id)
         self._model.remove(node_id)
-        self._routes = {
-            topic: route for topic, route in self._routes.items() if route.node_id != node_id
-        }
+        self._intake.forget(node_id)
         for message in self._dialect.forget_node(node_id):
             try:
                 self._session.publish(message)
             except HomeSyncError:
                 return
 
-    async def execute(
-        self,
-        node_id: str,
-        command: RelayCommand,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        retries: int = DEFAULT_RETRIES,
-    ) -> CommandResult:
-        """Send a command to a node and wait for its one outcome.
+    def publish(self, message: Publication) -> None:
+        """Send a message that is no command.
 
-        Each of at most 1 + `retries` sends waits `timeout` seconds and a growing gap.
+        Raises NotConnectedError, CongestedError or TooLargeError if it was not sent, and
+        InvalidSettingError for a topic that cannot be or that belongs to commands.
         """
-        node = self._model.nodes.get(node_id)
-        if node is not None and node.offline and self.state is ConnectionState.CONNECTED:
-            return self._inflight.reject(node_id, command, Reason.NODE_OFFLINE)
-        return await self._inflight.execute(node_id, command, timeout, retries)
+        if is_command_topic(check_topic(message.topic)):
+            raise InvalidSettingError("topic", "commands are not sent as plain messages")
+        self._session.publish(message)
 
-    def _on_state(self, state: ConnectionState) -> None:
-        if state is self._last_state:
-            return
-        self._last_state = state
-        if state is ConnectionState.CONNECTED:
-            self._inflight.send_again()
-        else:
-            self._inflight.connection_lost()
+    async def find_retained(self) -> dict[str, int] | None:
+        """Return topic → bytes of what the broker keeps for nodes that are not known.
+
+        None if the broker does not let us look; raises NotConnectedError.
+        """
+        found = await self._scan.find(self._dialect.everything)
+        if found is None:
+            return None
+        return {topic: size for topic, size in found.items() if self._is_left_over(topic)}
+
+    def clear_retained(self, topics: Iterable[str]) -> int:
+        """Have the broker forget what it keeps on topics of this household; return how many.
+
+        Raises NotConnectedError, CongestedError or TooLargeError when it has to give up.
+        """
+        cleared = 0
+        for topic in topics:
+            if self._dialect.owns(topic):
+                self._session.publish(Publication(topic, b"", retain=True))
+                cleared += 1
+        self.retained_commands = tuple(set(self.retained_commands).difference(topics))
+        self._tell_state()
+        return cleared
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            send=self._send_command,
+            away=self._away,
+            patience=lambda: self._grace.left,
+            tell=self._on_result,
+            installing=self._on_installation,
+            changed=self._on_stored,
+            wall_clock=self._wall_clock,
+        )
+
+    def _destinations(self) -> Destinations:
+        return Destinations(
+            changed=self._changed,
+            accepts=self._accepts,
+            refused=self._on_node_refused,
+            take_echo=self._take_echo,
+            retained=self._on_retained,
+            set_full=self._set_full,
+            wall_clock=self._wall_clock,
+        )
+
+    # Not bound before they are called: whom they ask is set or made later.
+
+    def _on_stored(self) -> None:
+        self.on_stored()
+
+    def _accepts(self, node_id: str) -> bool:
+        return self.accepts(node_id)
+
+    def _on_node_refused(self, node_id: str) -> None:
+        self.on_node_refused(node_id)
+
+    def _take_echo(self, topic: bytes, payload: bytes) -> bool:
+        return self._session.take_echo(topic, payload)
+
+    def _on_retained(self, topic: bytes, payload: bytes) -> None:
+        self._scan.received(topic, payload)
 
     def _set_full(self, full: bool) -> None:
         if full:
@@ -235,154 +320,76 @@ class Household:
         else:
             self._session.resume_reading()
 
-    def _receive(self, topic: bytes, payload: bytes, retained: bool) -> None:
-        """Take one message off the wire; nothing is parsed yet."""
-        target = self._routes.get(topic)
-        if target is None:
-            target = self._resolve(topic, payload)
-            if target is None:
-                return
-        self._inbox.put(target, topic, payload, retained, target.branch != "telemetry")
+    def _on_state(self, state: ConnectionState) -> None:
+        if state is not self._last_state:
+            self._last_state = state
+            self._end_search()
+            if state is ConnectionState.CONNECTED:
+                self._grace.connected()
+                self.commands.connection_is_back()
+                search = self._search_retained_commands()
+                self._search = asyncio.get_running_loop().create_task(search)
+            else:
+                if state in _LOST:
+                    self._grace.lost()
+                self.commands.connection_lost()
+        self._tell_state()
 
-    def _resolve(self, topic: bytes, payload: bytes) -> NodeTopic | None:
-        if self._session.take_echo(topic, payload):
-            return None
+    def _tell_state(self) -> None:
+        self._states.tell(self.state)
+
+    async def _search_retained_commands(self) -> None:
+        """Look for commands that the broker keeps: nodes would get them at each reconnect."""
         try:
-            target = self._dialect.resolve(topic)
-        except ProtocolError as err:
-            self._complaints.add(err.kind, str(err), topic)
-            return None
-        if target.node_id in self._model.nodes:
-            if len(self._routes) < _MAX_ROUTES:
-                self._routes[topic] = target
-            return target
-        if target.branch == "response":
-            self._complaints.count("unmatched_answer")
-            return None
-        if not payload:
-            # Somebody takes retained messages off the broker; that is no sign of a node.
-            return None
-        return target if self._may_add(target.node_id) else None
+            found = await self._scan.find(self._dialect.commands)
+        except HomeSyncError:
+            return
+        self.retained_commands = tuple(topic for topic in found or () if is_command_topic(topic))
+        self._tell_state()
 
-    def _may_add(self, node_id: str) -> bool:
-        """Whether a node that is heard for the first time is wanted and has room."""
-        if self.accepts is not None and not self.accepts(node_id):
-            self._complaints.count("node_not_accepted")
-            return False
-        return self._has_room(node_id)
+    def _end_search(self) -> None:
+        if self._search is not None:
+            self._search.cancel()
+            self._search = None
 
-    def _has_room(self, node_id: str) -> bool:
-        if self._model.has_room(node_id):
+    def _is_left_over(self, topic: str) -> bool:
+        """Whether a retained message is of no node that is known, and not our own."""
+        if is_command_topic(topic):
             return True
-        self._complaints.count("node_refused")
-        if self.on_node_refused is not None:
-            self._tell(self.on_node_refused, node_id)
-        return False
-
-    def _refuse_oversize(self, topic: bytes) -> None:
-        self._complaints.add("payload_too_large", "message is too large, skipped", topic)
-
-    def _apply(self, target: NodeTopic, topic: bytes, payload: bytes, retained: bool) -> None:
-        def complain(err: ProtocolError) -> None:
-            self._complaints.add(err.kind, str(err), topic, payload)
-
         try:
-            match target.branch:
-                case "telemetry":
-                    self._apply_reading(target, payload, retained, complain)
-                case "status":
-                    self._apply_status(target, payload, retained, complain)
-                case _:
-                    self._apply_response(target, payload, retained, complain)
-        except ProtocolError as err:
-            complain(err)
-        except Exception:
-            self._logger.exception("Unexpected failure with a message on %r", topic)
+            target = self._dialect.resolve(topic.encode())
+        except ProtocolError:
+            return self._dialect.owns(topic)
+        return target.node_id not in self._model.nodes or target.branch == "response"
 
-    def _apply_reading(
-        self,
-        target: NodeTopic,
-        payload: bytes,
-        retained: bool,
-        complain: Callable[[ProtocolError], None],
-    ) -> None:
-        if not payload:
-            if target.node_id in self._model.nodes:
-                self._changed(
-                    target.node_id, self._model.forget_reading(target.node_id, target.leaf)
-                )
-            return
-        reading = self._dialect.decode_reading(target, payload, self._wall_clock(), complain)
-        if self._heard(target.node_id):
-            self._changed(target.node_id, self._model.apply_reading(reading, live=not retained))
+    def _away(self, node_id: str) -> Reason | None:
+        """Why nothing can be sent to a node now."""
+        if self.state is not ConnectionState.CONNECTED:
+            return Reason.NOT_CONNECTED
+        node = self._model.nodes.get(node_id)
+        return Reason.NODE_OFFLINE if node is not None and node.offline else None
 
-    def _apply_status(
-        self,
-        target: NodeTopic,
-        payload: bytes,
-        retained: bool,
-        complain: Callable[[ProtocolError], None],
-    ) -> None:
-        report = self._dialect.decode_status(target, payload, self._wall_clock(), complain)
-        if not report.fields or not (payload or target.node_id in self._model.nodes):
-            return
-        if any(key is StatusKey.RELAY for key, _ in report.fields):
-            self._inflight.state_told(target.node_id)
-        if self._heard(target.node_id):
-            self._changed(target.node_id, self._model.apply_status(report, live=not retained))
+    def _on_result(self, result: CommandResult) -> None:
+        self._debug(result)
+        self._results.tell(result)
 
-    def _apply_response(
-        self,
-        target: NodeTopic,
-        payload: bytes,
-        retained: bool,
-        complain: Callable[[ProtocolError], None],
-    ) -> None:
-        if retained:
-            self._complaints.count("retained_answer")
-            return
-        if target.leaf != "command":
-            self._complaints.count("unmatched_answer")
-            return
-        response = self._dialect.decode_response(target, payload, self._wall_clock(), complain)
-        answered = self._inflight.take(response)
-        relay = relay_result(response)
-        if answered is None or answered.outdated or relay is None:
-            return
-        if response.node_id in self._model.nodes:
-            report = StatusReport(
-                node_id=response.node_id,
-                fields=((StatusKey.RELAY, relay),),
-                at=response.at,
-                stamped=response.stamped,
-            )
-            self._changed(response.node_id, self._model.apply_status(report, live=True))
-
-    def _heard(self, node_id: str) -> bool:
-        """Add a node that is heard for the first time, if there still is room."""
+    def _on_installation(self, node_id: str, installation: Installation | None) -> None:
         if node_id in self._model.nodes:
-            return True
-        if not self._has_room(node_id):
-            return False
-        self._model.add(node_id)
-        return True
+            self._changed(node_id, self._model.set_installation(node_id, installation))
 
     def _changed(self, node_id: str, keys: tuple[str, ...]) -> None:
-        if not keys:
-            return
-        node = self._model.nodes[node_id]
-        for listener in tuple(self._change_listeners):
-            self._tell(listener, node, keys)
+        if keys:
+            self._changes.tell(self._model.nodes[node_id], keys)
 
-    def _tell[*Ts](self, listener: Callable[[*Ts], None], *news: *Ts) -> None:
-        """Call a listener; one that fails costs neither the others nor the connection."""
-        try:
-            listener(*news)
-        except Exception:
-            self._logger.exception("Household %s: a listener failed", self._name)
-
-    def _send_command(self, node_id: str, command: RelayCommand, request_id: str) -> None:
+    def _send_command(self, order: Order) -> None:
         self._session.publish(
-            self._dialect.encode_command(node_id, command, request_id, self._wall_clock()),
-            partial(self._inflight.broker_answered, request_id),
+            self._dialect.encode_command(
+                order.node_id, order.command, order.request_id, self._wall_clock()
+            ),
+            partial(self.commands.broker_answered, order.request_id),
+            wait=False,
         )
+
+
+def _nobody_cares(*_: object) -> None:
+    """Stands in until somebody wants to know."""

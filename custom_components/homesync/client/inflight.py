@@ -1,38 +1,29 @@
-"""Commands that wait for their answer: a future per request id, deadlines, repeats.
+"""Commands that were sent and wait for their answer: deadlines, repeats, matching.
 
-A repeat carries the same request id, so the node carries it out once. The commands of
-one node go one after the other: a repeat that overtook a newer command would undo it.
+A repeat carries the same request id, so the node carries it out once. Nothing is repeated
+later than nodes have to remember request ids (`docs/protocol.md`).
 """
 
-import asyncio
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-import secrets
 
+from .commands import Command, CommandResult, OtaCommand, Outcome, Reason, Response, ResponseStatus
 from .errors import CongestedError, NotConnectedError, TooLargeError
-from .records import CommandResult, Outcome, Reason, RelayCommand, Response
+from .order import Order
 from .transport.reasons import FAILURE, NO_SUBSCRIBERS, reason_of
 
-DEFAULT_TIMEOUT = 5.0
-DEFAULT_RETRIES = 3
+MEMORY = 60.0
+"""Seconds for which a node remembers what it has carried out."""
+
 _FIRST_GAP = 1.0  # doubled with each repeat
-_QUEUE_LIMIT = 128  # per node, waiting for their turn
-
-
-@dataclass(slots=True, eq=False)
-class _Request:
-    node_id: str
-    command: RelayCommand
-    request_id: str
-    answer: asyncio.Future[Response | None]
-    sends_left: int
-    attempts: int = 0
-    first_sent: float | None = None
-    latency: float | None = None
-    state_told: bool = False
-    refusal: str | None = None
-    failure: Reason = Reason.NO_ANSWER
+_WAIT = 60.0  # after `accepted` without a time
+_WAIT_FOR_UPDATE = 300.0
+_LONGEST_WAIT = 600.0
+_LONGEST = 3600.0  # from the first send, whatever the node promises
+_POISON_SECONDS = 2.0
+_POISON_STRIKES = 3
+_ENDED = 256  # request ids remembered to tell late answers from invented ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,183 +34,221 @@ class Answered:
     since the first send: that state is newer then.
     """
 
-    command: RelayCommand
+    command: Command
     outdated: bool
 
 
 class Inflight:
-    """The open commands of one household.
+    """The sent commands of one household.
 
-    `send(node_id, command, request_id)` sends once, or raises NotConnectedError,
-    CongestedError or TooLargeError; `clock` gives monotonic seconds.
+    `send(order)` sends once, or raises NotConnectedError, CongestedError or
+    TooLargeError; `end(order, result)` is told each outcome, `accepted(order)` that a node
+    asks for time; `clock` gives monotonic seconds, `wall_clock` those since the epoch.
     """
 
     def __init__(
-        self, send: Callable[[str, RelayCommand, str], None], clock: Callable[[], float]
+        self,
+        send: Callable[[Order], None],
+        end: Callable[[Order, CommandResult], None],
+        accepted: Callable[[Order], None],
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._send = send
+        self._end_order = end
+        self._accepted = accepted
         self._clock = clock
-        self._open: dict[str, _Request] = {}
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._waiting: Counter[str] = Counter()
-        self._stopped = False
+        self._wall_clock = wall_clock
+        self._open: dict[str, Order] = {}
+        self._ended: OrderedDict[str, bool] = OrderedDict()
 
-    async def execute(
-        self, node_id: str, command: RelayCommand, timeout: float, retries: int
-    ) -> CommandResult:
-        """Send a command until it is answered, `retries` repeats at most.
+    @property
+    def orders(self) -> Iterable[Order]:
+        """All that were sent and have no outcome yet."""
+        return self._open.values()
 
-        Each send waits `timeout` seconds, the n-th and not last 2**(n-1) s longer.
-        """
-        request = self._request(node_id, command, retries + 1)
-        if self._waiting[node_id] >= _QUEUE_LIMIT:
-            return self._ended(request, Outcome.DROPPED, Reason.CONGESTED)
-        self._waiting[node_id] += 1
+    def of_node(self, node_id: str) -> list[Order]:
+        """Those of one node."""
+        return [order for order in self._open.values() if order.node_id == node_id]
+
+    def begin(self, order: Order) -> bool:
+        """Send an order for the first time; False if the link takes nothing now."""
         try:
-            async with self._turns[node_id]:
-                return await self._execute(request, timeout)
-        except asyncio.CancelledError:
-            self.counts[Outcome.CANCELLED] += 1
-            raise
-        finally:
-            self._waiting[node_id] -= 1
-            if not self._waiting[node_id]:
-                del self._waiting[node_id], self._turns[node_id]
+            sent = self._try_to_send(order)
+        except TooLargeError as err:
+            self._end_order(
+                order, order.result(Outcome.REJECTED, Reason.TOO_LARGE, detail=str(err))
+            )
+            return True
+        if sent:
+            self._open[order.request_id] = order
+            self._wait(order)
+        return sent
 
-    def reject(self, node_id: str, command: RelayCommand, reason: Reason) -> CommandResult:
-        """End a command before it was sent."""
-        return self._ended(self._request(node_id, command, 0), Outcome.REJECTED, reason)
+    def forget(self, order: Order) -> None:
+        """Wait no longer for an order's answer."""
+        if self._open.pop(order.request_id, None) is not None:
+            self._remember(order, answered=False)
 
     def take(self, response: Response) -> Answered | None:
-        """Give an answer to the request that it names, if node and id match an open one."""
-        request = self._open.get(response.request_id)
-        if request is None or request.node_id != response.node_id or request.answer.done():
-            self.counts["unmatched_answer"] += 1
+        """Give an answer to the request that it names, if all matches an open one."""
+        order = self._match(response)
+        if order is None:
             return None
         now = self._clock()
-        first_sent = now if request.first_sent is None else request.first_sent
-        request.latency = now - first_sent
-        request.answer.set_result(response)
-        return Answered(request.command, request.attempts > 1 and request.state_told)
+        if response.status in (ResponseStatus.ACCEPTED, ResponseStatus.PROGRESS):
+            self._give_time(order, response, now)
+        else:
+            order.latency = now - (now if order.first_sent is None else order.first_sent)
+            if response.status is ResponseStatus.SUCCESS:
+                result = order.result(Outcome.CONFIRMED, response=response)
+            else:
+                result = order.result(
+                    Outcome.REJECTED, Reason.REFUSED_BY_NODE, detail=response.error
+                )
+            self._end(order, result, answered=True)
+        return Answered(order.command, order.attempts > 1 and order.state_told)
 
     def broker_answered(self, request_id: str, code: int) -> None:
         """Take the broker's own answer to a command; only MQTT 5 tells of refusals."""
-        request = self._open.get(request_id)
-        if request is None or request.answer.done():
+        order = self._open.get(request_id)
+        if order is None:
             return
         if code >= FAILURE:
-            request.refusal = reason_of(code).words
-            request.answer.set_result(None)
+            words = reason_of(code).words
+            self._end(order, order.result(Outcome.REJECTED, Reason.REFUSED_BY_BROKER, detail=words))
         elif code == NO_SUBSCRIBERS:
-            request.failure = Reason.NOBODY_LISTENS
+            order.failure = Reason.NOBODY_LISTENS
 
     def state_told(self, node_id: str) -> None:
         """A node told its state by itself."""
-        for request in self._open.values():
-            if request.node_id == node_id:
-                request.state_told = True
+        for order in self._open.values():
+            if order.node_id == node_id:
+                order.state_told = True
 
-    def send_again(self) -> None:
-        """The connection is back: repeat what is open, as far as repeats are left."""
-        for request in tuple(self._open.values()):
-            if request.attempts and request.sends_left and not request.answer.done():
-                self._try_to_send(request)
+    def firmware_told(self, node_id: str, version: str) -> None:
+        """A node told its version: that ends an update, whose request a restart may forget."""
+        for order in self.of_node(node_id):
+            command = order.command
+            if isinstance(command, OtaCommand) and command.firmware.version == version:
+                told = Response(
+                    node_id=node_id,
+                    leaf="ota",
+                    request_id=order.request_id,
+                    status=ResponseStatus.SUCCESS,
+                    result=version,
+                )
+                self.take(told)
+
+    def connection_is_back(self) -> None:
+        """Repeat what is open, as far as repeats are left and the node remembers."""
+        for order in tuple(self._open.values()):
+            if order.accepted:
+                if self._is_remembered(order, self._clock()):
+                    self._send_again(order)
+            elif order.sends_left or order.delivery.queue:
+                if self._is_remembered(order, self._clock()):
+                    order.sends_left = max(order.sends_left, 1)
+                    self._send_again(order)
+                if order.request_id in self._open:
+                    self._wait(order)
 
     def connection_lost(self) -> None:
-        """Remember why no answer may come."""
-        for request in self._open.values():
-            request.failure = Reason.CONNECTION_LOST
+        """Remember why no answer may come; a command that ends connections is given up."""
+        now = self._clock()
+        newest: Order | None = None
+        for order in self._open.values():
+            order.failure = Reason.CONNECTION_LOST
+            if newest is None or (order.last_sent or 0) > (newest.last_sent or 0):
+                newest = order
+            if order.delivery.queue and not order.accepted:
+                order.ring(self._memory_left(order, now), self._give_up)
+        if newest is None or now - (newest.last_sent or 0) > _POISON_SECONDS:
+            return
+        newest.strikes += 1
+        if newest.strikes >= _POISON_STRIKES:
+            self._end(newest, newest.result(Outcome.DROPPED, Reason.POISONOUS))
 
-    def stop(self) -> None:
-        """End every open command as cancelled."""
-        self._stopped = True
-        for request in self._open.values():
-            if not request.answer.done():
-                request.answer.set_result(None)
+    def _match(self, response: Response) -> Order | None:
+        order = self._open.get(response.request_id)
+        if order is None:
+            answered = self._ended.get(response.request_id)
+            known = "repeated_answer" if answered else "late_answer"
+            self.counts["unmatched_answer" if answered is None else known] += 1
+        elif order.node_id != response.node_id:
+            self.counts["foreign_answer"] += 1
+        elif (response.leaf == "ota") is not order.is_update:
+            self.counts["misplaced_answer"] += 1
+        else:
+            return order
+        return None
 
-    @staticmethod
-    def _request(node_id: str, command: RelayCommand, sends: int) -> _Request:
-        answer: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
-        return _Request(node_id, command, secrets.token_hex(16), answer, sends)
+    def _give_time(self, order: Order, response: Response, now: float) -> None:
+        usual = _WAIT_FOR_UPDATE if order.is_update else _WAIT
+        wait = min(usual if response.wait is None else response.wait, _LONGEST_WAIT)
+        longest = (now if order.first_sent is None else order.first_sent) + _LONGEST - now
+        order.accepted = True
+        order.failure = Reason.NO_ANSWER
+        order.ring(min(wait, longest), self._give_up)
+        self._accepted(order)
 
-    async def _execute(self, request: _Request, timeout: float) -> CommandResult:
-        if self._stopped:
-            return self._ended(request, Outcome.CANCELLED, Reason.STOPPED)
-        self._open[request.request_id] = request
+    def _wait(self, order: Order) -> None:
+        """Set the time of the next repeat, or of the end if it would be the last."""
+        timeout = order.delivery.timeout
+        pause = timeout + _FIRST_GAP * 2.0 ** (order.attempts - 1)
+        if order.sends_left and self._is_remembered(order, self._clock() + pause):
+            order.ring(pause, self._repeat)
+        else:
+            order.ring(timeout, self._give_up)
+
+    def _repeat(self, order: Order) -> None:
+        if not self._send_again(order):
+            order.sends_left -= 1
+        if order.request_id in self._open:
+            self._wait(order)
+
+    def _give_up(self, order: Order) -> None:
+        self._end(order, order.result(Outcome.TIMED_OUT, order.failure))
+
+    def _send_again(self, order: Order) -> bool:
         try:
-            if not self._try_to_send(request):
-                # Nothing went out: the caller learns it at once instead of after a time-out.
-                return self._ended(request, Outcome.DROPPED, request.failure)
-            gap = _FIRST_GAP
-            while request.sends_left:
-                if await self._answered(request, timeout + gap):
-                    break
-                gap *= 2
-                if request.sends_left and not self._try_to_send(request):
-                    request.sends_left -= 1
-            else:
-                await self._answered(request, timeout)
-            return self._result(request)
-        finally:
-            del self._open[request.request_id]
+            return self._try_to_send(order)
+        except TooLargeError as err:
+            # The broker's limits may be others after a reconnect.
+            self._end(order, order.result(Outcome.REJECTED, Reason.TOO_LARGE, detail=str(err)))
+            return False
 
-    def _try_to_send(self, request: _Request) -> bool:
+    def _try_to_send(self, order: Order) -> bool:
         try:
-            self._send(request.node_id, request.command, request.request_id)
+            self._send(order)
         except NotConnectedError:
-            request.failure = Reason.CONNECTION_LOST if request.attempts else Reason.NOT_CONNECTED
+            order.failure = Reason.CONNECTION_LOST if order.attempts else Reason.NOT_CONNECTED
             return False
         except CongestedError:
-            request.failure = Reason.CONGESTED
+            order.failure = Reason.CONGESTED
             return False
-        except TooLargeError:
-            request.failure = Reason.TOO_LARGE
-            return False
-        request.failure = Reason.NO_ANSWER
-        request.sends_left -= 1
-        request.attempts += 1
-        if request.first_sent is None:
-            request.first_sent = self._clock()
+        order.failure = Reason.NO_ANSWER
+        order.sends_left = max(0, order.sends_left - 1)
+        order.attempts += 1
+        order.last_sent = self._clock()
+        if order.first_sent is None:
+            order.first_sent = order.last_sent
+            order.first_sent_at = self._wall_clock()
         return True
 
-    @staticmethod
-    async def _answered(request: _Request, seconds: float) -> bool:
-        done, _ = await asyncio.wait((request.answer,), timeout=seconds)
-        return bool(done)
+    def _is_remembered(self, order: Order, when: float) -> bool:
+        return order.first_sent is None or when - order.first_sent < MEMORY
 
-    def _result(self, request: _Request) -> CommandResult:
-        if not request.answer.done():
-            return self._ended(request, Outcome.TIMED_OUT, request.failure)
-        if request.refusal is not None:
-            return self._ended(
-                request, Outcome.REJECTED, Reason.REFUSED_BY_BROKER, detail=request.refusal
-            )
-        response = request.answer.result()
-        if response is None:
-            return self._ended(request, Outcome.CANCELLED, Reason.STOPPED)
-        if not response.success:
-            return self._ended(
-                request, Outcome.REJECTED, Reason.REFUSED_BY_NODE, detail=response.error
-            )
-        return self._ended(request, Outcome.CONFIRMED, result=response.result)
+    def _memory_left(self, order: Order, now: float) -> float:
+        return 0.0 if order.first_sent is None else order.first_sent + MEMORY - now
 
-    def _ended(
-        self,
-        request: _Request,
-        outcome: Outcome,
-        reason: Reason | None = None,
-        *,
-        result: str | None = None,
-        detail: str | None = None,
-    ) -> CommandResult:
-        self.counts[outcome] += 1
-        return CommandResult(
-            outcome=outcome,
-            request_id=request.request_id,
-            attempts=request.attempts,
-            result=result,
-            reason=reason,
-            detail=detail,
-            latency=request.latency,
-        )
+    def _end(self, order: Order, result: CommandResult, *, answered: bool = False) -> None:
+        del self._open[order.request_id]
+        self._remember(order, answered=answered)
+        self._end_order(order, result)
+
+    def _remember(self, order: Order, *, answered: bool) -> None:
+        self._ended[order.request_id] = answered
+        if len(self._ended) > _ENDED:
+            self._ended.popitem(last=False)

@@ -4,8 +4,14 @@ Times are seconds since the epoch (UTC). `stamped` tells that the node itself ga
 time; otherwise it is the time of arrival.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+import re
+
+from .errors import InvalidSettingError
+
+_HTTPS = re.compile(r"https://[!-~]{1,2000}", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,45 +27,89 @@ class Reading:
     stamped: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firmware:
+    """An image that a node can be told to fetch; `size` in bytes, `sha256` in hexadecimal.
+
+    Raises InvalidSettingError for what no node should be sent.
+    """
+
+    version: str
+    url: str
+    sha256: str
+    size: int | None = None
+    notes: str | None = None
+
+    def __post_init__(self) -> None:
+        if type(self.version) is not str or not 0 < len(self.version) <= 64:
+            raise InvalidSettingError("version", "a text of 1 to 64 characters is needed")
+        if type(self.url) is not str or not _HTTPS.fullmatch(self.url):
+            raise InvalidSettingError("url", "an https address is needed")
+        if type(self.sha256) is not str or not _SHA256.fullmatch(self.sha256):
+            raise InvalidSettingError("sha256", "64 hexadecimal digits are needed")
+        if self.size is not None and (type(self.size) is not int or self.size <= 0):
+            raise InvalidSettingError("size", "a number of bytes is needed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedState:
+    """What an LED shows; brightness and colours 0 to 255, None if the node does not tell."""
+
+    on: bool
+    brightness: int | None = None
+    color: tuple[int, int, int] | None = None
+    effect: str | None = None
+
+    def after(self, older: LedState) -> LedState:
+        """Return this state with the brightness and colour of an older one where it tells none."""
+        return replace(
+            self,
+            brightness=older.brightness if self.brightness is None else self.brightness,
+            color=older.color if self.color is None else self.color,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """Firmware on its way into a node; `percentage` 0 to 100, None while unknown."""
+
+    version: str
+    stage: str | None = None
+    percentage: float | None = None
+
+
 class StatusKey(StrEnum):
     """What a node says of itself."""
 
     ONLINE = "online"
     RELAY = "relay"
+    LED = "led"
     FIRMWARE = "firmware"
     RSSI = "rssi"
     UPTIME = "uptime"
+    MODEL = "model"
+    MANUFACTURER = "manufacturer"
+    HARDWARE = "hardware"
+    CAPABILITIES = "capabilities"
+    EFFECTS = "effects"
+    AVAILABLE = "available"
 
 
-type StatusValue = bool | int | str | None
+type StatusValue = bool | int | str | LedState | Firmware | Installation | tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """Fields of one status message; a value of None takes the field back.
 
-    `rssi` is in dBm, `uptime` in seconds, `relay` and `online` are booleans.
+    `rssi` is in dBm, `uptime` in seconds, `relay` and `online` are booleans, `led` is a
+    LedState, `available` a Firmware, `capabilities` and `effects` are names.
     """
 
     node_id: str
     fields: tuple[tuple[StatusKey, StatusValue], ...]
     at: float
     stamped: bool
-
-
-class RelayAction(StrEnum):
-    """What a relay can be told."""
-
-    ON = "on"
-    OFF = "off"
-    TOGGLE = "toggle"
-
-
-@dataclass(frozen=True, slots=True)
-class RelayCommand:
-    """Switch the node's relay."""
-
-    action: RelayAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,58 +120,3 @@ class Publication:
     payload: bytes
     qos: int = 1
     retain: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    """A node's answer to one request: `result` if it succeeded, `error` if it did not."""
-
-    node_id: str
-    request_id: str
-    success: bool
-    result: str | None
-    error: str | None
-    at: float
-    stamped: bool
-
-
-class Outcome(StrEnum):
-    """How a command ended; every command has exactly one."""
-
-    CONFIRMED = "confirmed"
-    REJECTED = "rejected"
-    TIMED_OUT = "timed_out"
-    CANCELLED = "cancelled"
-    DROPPED = "dropped"
-
-
-class Reason(StrEnum):
-    """Why a command was not confirmed."""
-
-    REFUSED_BY_NODE = "refused_by_node"
-    REFUSED_BY_BROKER = "refused_by_broker"
-    TOO_LARGE = "too_large"
-    NODE_OFFLINE = "node_offline"
-    NOT_CONNECTED = "not_connected"
-    NO_ANSWER = "no_answer"
-    NOBODY_LISTENS = "nobody_listens"
-    CONNECTION_LOST = "connection_lost"
-    CONGESTED = "congested"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandResult:
-    """The one outcome of a command.
-
-    `latency` is in seconds from the first send to the answer, None without an answer;
-    `attempts` counts the sends; `detail` is the node's own text.
-    """
-
-    outcome: Outcome
-    request_id: str
-    attempts: int
-    result: str | None = None
-    reason: Reason | None = None
-    detail: str | None = None
-    latency: float | None = None

@@ -5,17 +5,29 @@ own metric names never collide with what the protocol defines.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from ..records import Reading, StatusKey, StatusReport, StatusValue
+from ..records import Installation, LedState, Reading, StatusKey, StatusReport, StatusValue
+from .energy import CounterGuard
 
 LAST_SEEN = "last_seen"
 LAST_BOOT = "last_boot"
 ONLINE = f"status/{StatusKey.ONLINE}"
 RELAY = f"status/{StatusKey.RELAY}"
+LED = f"status/{StatusKey.LED}"
 FIRMWARE = f"status/{StatusKey.FIRMWARE}"
 RSSI = f"status/{StatusKey.RSSI}"
+MODEL = f"status/{StatusKey.MODEL}"
+MANUFACTURER = f"status/{StatusKey.MANUFACTURER}"
+HARDWARE = f"status/{StatusKey.HARDWARE}"
+EFFECTS = f"status/{StatusKey.EFFECTS}"
+AVAILABLE = f"status/{StatusKey.AVAILABLE}"
+CAPABILITIES = f"status/{StatusKey.CAPABILITIES}"
+IDENTIFY = "capability/identify"
+RESTART = "capability/restart"
+INSTALLATION = "ota/installation"
 
 MAX_OTHER_METRICS = 32
 """Per node, of metrics whose names are the node's own: a stranger may invent any number."""
@@ -25,20 +37,42 @@ _SILENT = 600.0  # a node that sends no status/online and nothing else for so lo
 _BOOT_TOLERANCE = 10.0  # seconds by which uptime and clock of a small node disagree
 
 
+# What a node says it can do → the key under which that is told.
+_CAPABILITIES = {"led": LED, "identify": IDENTIFY, "restart": RESTART}
+
+
 def telemetry_key(metric: str) -> str:
     """The key of a metric's value."""
     return f"telemetry/{metric}"
 
 
+class KnownMetric(Protocol):
+    """What the model wants to know of a metric of the protocol."""
+
+    @property
+    def counter(self) -> bool:
+        """Whether it only counts up, from zero again after a reset."""
+        ...
+
+    @property
+    def units(self) -> Mapping[str | None, tuple[float, float]]:
+        """Unit → (scale, offset), which make of a value one in the metric's usual unit."""
+        ...
+
+
 @dataclass(slots=True)
 class Value:
-    """The newest value of one key; numbers are in `unit`."""
+    """The newest value of one key; numbers are in `unit`.
+
+    Of a counter whose newest reading is held back, `at` and `stamped` tell of that reading.
+    """
 
     value: float | StatusValue
     unit: str | None
     quality: int | None
     at: float
     stamped: bool
+    guard: CounterGuard | None = None
 
 
 @dataclass(slots=True)
@@ -78,11 +112,14 @@ class NodeState:
 class HouseholdModel:
     """The nodes of one household, at most `max_nodes`; `known` metrics have no bound."""
 
-    def __init__(self, max_nodes: int, known_metrics: Iterable[str]) -> None:
+    def __init__(self, max_nodes: int, known_metrics: Mapping[str, KnownMetric]) -> None:
         self.nodes: dict[str, NodeState] = {}
         self.counts: Counter[str] = Counter()
         self._max_nodes = max_nodes
         self._known = frozenset(known_metrics)
+        self._counters = {
+            name: metric.units for name, metric in known_metrics.items() if metric.counter
+        }
 
     def has_room(self, node_id: str) -> bool:
         """Whether a node is known or may still be added."""
@@ -123,6 +160,9 @@ class HouseholdModel:
             return (key, *self._seen(node, reading.at, live or reading.stamped))
         if self._is_outdated(current, reading.at, reading.stamped):
             return ()
+        if reading.metric in self._counters and self._holds_back(current, reading):
+            current.at, current.stamped = reading.at, reading.stamped
+            return self._seen(node, reading.at, live or reading.stamped)
         changed = current.value != reading.value or current.unit != reading.unit
         current.value, current.unit, current.quality = reading.value, reading.unit, reading.quality
         current.at, current.stamped = reading.at, reading.stamped
@@ -146,20 +186,49 @@ class HouseholdModel:
             if status is StatusKey.UPTIME:
                 if timely:
                     changed += self._boot(node, report.at, value)
-                continue
-            key = f"status/{status}"
-            current = node.values.get(key)
-            if current is None:
-                node.values[key] = Value(value, None, None, report.at, report.stamped)
-                changed.append(key)
-            elif not self._is_outdated(current, report.at, report.stamped):
-                if current.value != value:
-                    changed.append(key)
-                current.value, current.at, current.stamped = value, report.at, report.stamped
+            elif self._set(node, f"status/{status}", value, report):
+                changed.append(f"status/{status}")
+        if CAPABILITIES in changed:
+            changed += self._gained(node)
         if (StatusKey.ONLINE, False) in report.fields:
             # The last will speaks for the node and is no sign of life.
             return (*changed, LAST_SEEN) if ONLINE in changed else tuple(changed)
         return (*changed, *self._seen(node, report.at, timely, at_once=ONLINE in changed))
+
+    def set_installation(self, node_id: str, installation: Installation | None) -> tuple[str, ...]:
+        """Take note of firmware on its way into a node; return the keys that changed."""
+        values = self.nodes[node_id].values
+        if INSTALLATION not in values:
+            values[INSTALLATION] = Value(None, None, None, 0.0, False)
+        current = values[INSTALLATION]
+        if current.value == installation:
+            return ()
+        current.value = installation
+        return (INSTALLATION,)
+
+    def _set(self, node: NodeState, key: str, value: StatusValue, report: StatusReport) -> bool:
+        """Set one value of a status report; return whether it is another one now."""
+        current = node.values.get(key)
+        if current is None:
+            node.values[key] = Value(value, None, None, report.at, report.stamped)
+            return True
+        if self._is_outdated(current, report.at, report.stamped):
+            return False
+        if isinstance(value, LedState) and isinstance(current.value, LedState):
+            value = value.after(current.value)
+        changed = current.value != value
+        current.value, current.at, current.stamped = value, report.at, report.stamped
+        return changed
+
+    @staticmethod
+    def _gained(node: NodeState) -> tuple[str, ...]:
+        """Return the keys of what a node can do; the LED shows nothing known yet."""
+        capabilities = node.get(CAPABILITIES)
+        known = capabilities if isinstance(capabilities, tuple) else ()
+        keys = tuple(_CAPABILITIES[name] for name in known if name in _CAPABILITIES)
+        if LED in keys and LED not in node.values:
+            node.values[LED] = Value(None, None, None, 0.0, False)
+        return keys
 
     def _accepts(self, node: NodeState, key: str) -> bool:
         branch, _, name = key.partition("/")
@@ -170,6 +239,18 @@ class HouseholdModel:
             return False
         node.other_metrics += 1
         return True
+
+    def _holds_back(self, current: Value, reading: Reading) -> bool:
+        units = self._counters[reading.metric]
+        old, new = units.get(current.unit), units.get(reading.unit)
+        if old is None or new is None or not isinstance(current.value, (int, float)):
+            current.guard = None
+            return False
+        if current.guard is None:
+            current.guard = CounterGuard(self.counts)
+        shown, value = current.value * old[0] + old[1], reading.value * new[0] + new[1]
+        gap = reading.at - current.at if reading.stamped == current.stamped else None
+        return current.guard.holds_back(shown, value, gap)
 
     def _is_outdated(self, current: Value, at: float, stamped: bool) -> bool:
         """Only the node's own times are compared: its clock may differ from ours."""

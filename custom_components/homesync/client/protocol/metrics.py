@@ -10,18 +10,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """`unit` is the usual one; `low` and `high` bound the value in it."""
+    """`unit` is the usual one; `low` and `high` bound the value in it.
+
+    A `counter` counts up, and from zero again only after a reset.
+    """
 
     unit: str | None
     low: float
     high: float
     units: Mapping[str | None, tuple[float, float]]
+    counter: bool = False
 
 
-def _scaled(unit: str, low: float, high: float, **others: float) -> Metric:
-    return Metric(
-        unit, low, high, {unit: (1, 0), **{name: (scale, 0) for name, scale in others.items()}}
-    )
+def _scaled(
+    unit: str, low: float, high: float, *, counter: bool = False, **others: float
+) -> Metric:
+    scales = {unit: 1.0} | others
+    return Metric(unit, low, high, {name: (scale, 0) for name, scale in scales.items()}, counter)
 
 
 METRICS: Mapping[str, Metric] = {
@@ -32,6 +37,7 @@ METRICS: Mapping[str, Metric] = {
         "kWh",
         0,
         1e9,
+        counter=True,
         mWh=1e-6,
         Wh=1e-3,
         MWh=1e3,

@@ -3,6 +3,7 @@
 Each `read_…` returns a checked value or raises ProtocolError.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 import math
 from typing import Any
@@ -18,6 +19,7 @@ _EARLIEST = datetime.fromisoformat("2020-01-01T00:00:00Z").timestamp()
 _LATEST_AHEAD = 300.0
 
 type Json = dict[str, Any]
+type Complain = Callable[[ProtocolError], None]
 
 
 def load(payload: bytes) -> Json:
@@ -78,6 +80,20 @@ def read_text(value: Any, name: str, limit: int = MAX_TEXT) -> str:
     return clean
 
 
+def read_texts(value: Any, name: str, most: int, limit: int) -> tuple[str, ...]:
+    """Check a list of texts; what is above `most` of them is left out."""
+    if type(value) is not list:
+        raise ProtocolError("invalid_field", f"{name} is not a list")
+    return tuple(dict.fromkeys(read_text(each, name, limit) for each in value[:most]))
+
+
+def read_object(value: Any, name: str) -> Json:
+    """Check a JSON object."""
+    if type(value) is not dict:
+        raise ProtocolError("invalid_field", f"{name} is not an object")
+    return value
+
+
 def read_bool(value: Any, name: str) -> bool:
     """Check a JSON boolean."""
     if type(value) is not bool:
@@ -92,3 +108,17 @@ def read_switch(value: Any, name: str) -> bool:
     if value == "off":
         return False
     raise ProtocolError("invalid_field", f"{name} is neither on nor off")
+
+
+def read_optional[T](
+    content: Json, name: str, read: Callable[[Any, str], T], complain: Complain
+) -> T | None:
+    """Read a field that may be missing; `complain` is told if it is refused."""
+    value = content.get(name)
+    if value is None:
+        return None
+    try:
+        return read(value, name)
+    except ProtocolError as err:
+        complain(err)
+        return None

@@ -14,7 +14,8 @@ ECHO_NODE = "_echo"
 """Reserved: never a node."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_PREFIX_BYTES = 512
+_MOST_BYTES = 512
+_COMMAND = re.compile(r"(?:^|/)nodes/[^/]+/command(?:/|$)")
 _FOREIGN = frozenset(("Cc", "Cs", "Cn"))
 
 
@@ -32,15 +33,29 @@ def check_home_id(home_id: str) -> str:
 
 def check_prefix(prefix: str) -> str:
     """Return a topic prefix of one or more levels, or raise InvalidSettingError."""
-    if not prefix or len(prefix.encode("utf-8", "surrogatepass")) > _PREFIX_BYTES:
-        raise InvalidSettingError("prefix", "a prefix has 1 to 512 bytes")
-    if prefix.startswith("$") or "" in prefix.split("/"):
-        raise InvalidSettingError("prefix", "no leading $, no empty level")
-    if "+" in prefix or "#" in prefix:
-        raise InvalidSettingError("prefix", "no wildcards + or #")
-    if any(unicodedata.category(character) in _FOREIGN for character in prefix):
-        raise InvalidSettingError("prefix", "no control characters")
-    return prefix
+    return _check("prefix", prefix)
+
+
+def check_topic(topic: str) -> str:
+    """Return a topic that may be published on, or raise InvalidSettingError."""
+    return _check("topic", topic)
+
+
+def is_command_topic(topic: str) -> bool:
+    """Whether a topic is one from which nodes take commands, of whatever household."""
+    return _COMMAND.search(topic) is not None
+
+
+def _check(field: str, text: str) -> str:
+    if not text or len(text.encode("utf-8", "surrogatepass")) > _MOST_BYTES:
+        raise InvalidSettingError(field, f"1 to {_MOST_BYTES} bytes are allowed")
+    if text.startswith("$") or "" in text.split("/"):
+        raise InvalidSettingError(field, "no leading $, no empty level")
+    if "+" in text or "#" in text:
+        raise InvalidSettingError(field, "no wildcards + or #")
+    if any(unicodedata.category(character) in _FOREIGN for character in text):
+        raise InvalidSettingError(field, "no control characters")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

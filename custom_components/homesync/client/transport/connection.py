@@ -31,6 +31,9 @@ _PINGRESP = b"\xd0\x00"
 # Bytes that came while the loop was blocked are read before a silence is judged.
 _SECOND_LOOK = 0.05
 _UNSUBACK_WITHIN = 1.0
+_SUBACK_WITHIN = 10.0
+# Longer than a slow plan delays acknowledgements: EMQX's is said to take half as long.
+_PUBACK_WITHIN = 60.0
 _HIGHEST_QOS = 2
 _ALERT_WITHIN = 0.5
 
@@ -97,12 +100,21 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._websocket: WebSocketTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._window_timer: asyncio.TimerHandle | None = None
         self._doubted = False
         self._answers: dict[str, asyncio.Future[tuple[int, ...]]] = {}
         self._reader = PacketReader(
             _refuse_early, self._on_packet, receiver.on_oversize, terms.version
         )
-        self._engine = Engine(settings, terms.version, self._write, self, terms.window)
+        self._engine = Engine(
+            settings,
+            terms.version,
+            self._write,
+            self,
+            terms.window,
+            retain=terms.retain,
+            qos=terms.qos,
+        )
         self._keepalive = KeepAlive(terms.keepalive, loop.time())
 
     @property
@@ -140,18 +152,41 @@ class Connection(asyncio.Protocol):
         self._step = Step.LINK
         self._watch()
 
-    def publish(self, message: Publication, on_answer: OnAnswer | None = None) -> None:
+    def publish(
+        self, message: Publication, on_answer: OnAnswer | None = None, *, wait: bool = True
+    ) -> None:
         """Send a message; `on_answer` is told the broker's code if it is QoS 1.
 
-        Raises NotConnectedError, CongestedError or TooLargeError if it was not sent.
+        Raises NotConnectedError, CongestedError or TooLargeError if it was not sent; without
+        `wait` also when the broker must first acknowledge others.
         """
-        if self.closed.done():
-            raise NotConnectedError("not connected")
+        self._use(self._engine.publish, message, on_answer, wait=wait)
+        self._watch_window()
+
+    async def listen_in(self, filters: tuple[str, ...]) -> bool:
+        """Subscribe to more; return whether the broker grants all of it.
+
+        Raises NotConnectedError if the connection ends meanwhile, CongestedError if the
+        broker does not answer.
+        """
+        packet_id = self._use(self._engine.subscribe, [(each, 0) for each in filters])
         try:
-            self._engine.publish(message, on_answer)
-        except MalformedPacketError as err:
-            self._fail(Cause.PROTOCOL_ERROR, str(err))
+            async with asyncio.timeout(_SUBACK_WITHIN):
+                codes = await self._expect(f"suback{packet_id}")
+        except TimeoutError:
+            self.leave_off(filters)
+            raise CongestedError("the broker did not answer the SUBSCRIBE") from None
+        except ConnectError as err:
             raise NotConnectedError("not connected") from err
+        granted = len(codes) == len(filters) and max(codes) <= _HIGHEST_QOS
+        if not granted:
+            self.leave_off(filters)
+        return granted
+
+    def leave_off(self, filters: tuple[str, ...]) -> None:
+        """Take back what `listen_in` subscribed to; nobody waits for the answer."""
+        with contextlib.suppress(NotConnectedError):
+            self._use(self._engine.unsubscribe, filters)
 
     async def close(self, goodbye: float) -> None:
         """Say goodbye and wait until it is out, at most `goodbye` seconds."""
@@ -221,10 +256,9 @@ class Connection(asyncio.Protocol):
 
     @override
     def resume_writing(self) -> None:
-        try:
-            self._engine.resume()
-        except MalformedPacketError as err:
-            self._fail(Cause.PROTOCOL_ERROR, str(err))
+        with contextlib.suppress(NotConnectedError):
+            self._use(self._engine.resume)
+            self._watch_window()
 
     def on_connack(self, connack: Connack) -> None:
         """Part of EngineEvents."""
@@ -232,6 +266,13 @@ class Connection(asyncio.Protocol):
         if connack.code == 0:
             self._reader.on_publish = self._receiver.on_publish
         self._answer("connack", (connack.code,))
+
+    def on_puback(self) -> None:
+        """Part of EngineEvents."""
+        if self._window_timer is not None:
+            self._window_timer.cancel()
+            self._window_timer = None
+        self._watch_window()
 
     def on_suback(self, answer: Answer) -> None:
         """Part of EngineEvents."""
@@ -244,7 +285,7 @@ class Connection(asyncio.Protocol):
     def on_disconnect(self, code: int, server_reference: str | None) -> None:
         """Part of EngineEvents."""
         reason = reason_of(code)
-        self._abort(ConnectError(reason.cause, self._step, reason.words, server_reference))
+        self._abort(ConnectError(reason.cause, self._step, reason.words, server_reference, code))
 
     async def _open(self) -> None:
         await open_stream(self._settings, self.terms.transport, self, self._enter)
@@ -257,7 +298,7 @@ class Connection(asyncio.Protocol):
         if code != 0:
             reason = reason_of(code)
             server = self.connack.server_reference if self.connack is not None else None
-            raise ConnectError(reason.cause, Step.CONNACK, reason.words, server)
+            raise ConnectError(reason.cause, Step.CONNACK, reason.words, server, code)
         if self.limits.keepalive:
             self._keepalive = KeepAlive(self.limits.keepalive, self._loop.time())
         self._enter(Step.SUBSCRIBE)
@@ -310,6 +351,16 @@ class Connection(asyncio.Protocol):
         if message.qos and self.limits.maximum_qos:
             await answered.wait()
 
+    def _use[**P, R](self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Have the engine do something, or raise NotConnectedError."""
+        if self.closed.done():
+            raise NotConnectedError("not connected")
+        try:
+            return method(*args, **kwargs)
+        except MalformedPacketError as err:
+            self._fail(Cause.PROTOCOL_ERROR, str(err))
+            raise NotConnectedError("not connected") from err
+
     def _enter(self, step: Step) -> None:
         self._step = step
 
@@ -354,6 +405,19 @@ class Connection(asyncio.Protocol):
             self._keepalive.pinged(now)
         self._timer = self._loop.call_at(max(now + wait, self._keepalive.due()), self._watch)
 
+    def _watch_window(self) -> None:
+        """A broker that stops to acknowledge would block the window for ever."""
+        if self._window_timer is None and self._engine.window_full and not self.closed.done():
+            self._window_timer = self._loop.call_later(_PUBACK_WITHIN, self._judge_window)
+
+    def _judge_window(self) -> None:
+        self._window_timer = None
+        if self._transport is not None and not self._transport.is_reading():
+            # The acknowledgements may wait where we do not read.
+            self._watch_window()
+        else:
+            self._fail(Cause.SILENT, "the broker does not acknowledge messages any more")
+
     def _judge(self, now: float) -> Verdict:
         verdict = self._keepalive.judge(now)
         if verdict is Verdict.DEAD and self._transport and not self._transport.is_reading():
@@ -367,9 +431,10 @@ class Connection(asyncio.Protocol):
     def _abort(self, error: ConnectError) -> None:
         """End at once; the first reason wins."""
         self._reader.close()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._window_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._window_timer = None
         if self._transport is not None:
             self._transport.abort()
             self._transport = None

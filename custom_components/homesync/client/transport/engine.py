@@ -110,6 +110,9 @@ class EngineEvents(Protocol):
     def on_connack(self, connack: Connack) -> None:
         """CONNECT was answered."""
 
+    def on_puback(self) -> None:
+        """A message was acknowledged."""
+
     def on_suback(self, answer: Answer) -> None:
         """SUBSCRIBE was answered."""
 
@@ -123,7 +126,8 @@ class EngineEvents(Protocol):
 class Engine:
     """One MQTT connection's state machine; never used for a second connection.
 
-    `write` sends bytes. Whatever paho raises becomes MalformedPacketError: its state is
+    `write` sends bytes. `retain` and `qos` bound what is published, beside what CONNACK
+    says: some brokers announce nothing and then disconnect. Whatever paho raises becomes MalformedPacketError: its state is
     unknown then.
     """
 
@@ -134,12 +138,17 @@ class Engine:
         write: Callable[[bytes], None],
         events: EngineEvents,
         window: int,
+        *,
+        retain: bool = True,
+        qos: int = 1,
     ) -> None:
         self.limits = BrokerLimits()
         self._settings = settings
         self._version = version
         self._events = events
         self._window = window
+        self._retain = retain
+        self._qos = qos
         self._wire = Wire(write)
         self._connected = False
         self._open: dict[int, OnAnswer | None] = {}
@@ -207,11 +216,18 @@ class Engine:
         self.flush()
         return int(packet_id or 0)
 
-    def publish(self, message: Publication, on_answer: OnAnswer | None = None) -> None:
+    @property
+    def window_full(self) -> bool:
+        """Whether the broker must acknowledge a message before the next may go."""
+        return not self._has_window
+
+    def publish(
+        self, message: Publication, on_answer: OnAnswer | None = None, *, wait: bool = True
+    ) -> None:
         """Send a message, lowered to what the broker offers.
 
-        A QoS 1 message waits while the broker has enough of them open; `on_answer` is
-        told the broker's code. Raises NotConnectedError or CongestedError if it is not
+        A QoS 1 message may `wait` while the broker has enough of them open; `on_answer`
+        is told the broker's code. Raises NotConnectedError or CongestedError if it is not
         sent, TooLargeError if this broker never takes it.
         """
         if not self._connected:
@@ -219,11 +235,11 @@ class Engine:
         if self._wire.paused:
             raise CongestedError("the broker takes no more bytes now")
         self._check_size(message)
-        if not message.qos or not self.limits.maximum_qos:
+        if not min(message.qos, self._qos, self.limits.maximum_qos):
             self._send(message, 0)
         elif self._has_window and not self._waiting:
             self._open[self._send(message, 1)] = on_answer
-        elif len(self._waiting) < _WAITING_QOS1:
+        elif wait and len(self._waiting) < _WAITING_QOS1:
             self._waiting.append((message, on_answer))
         else:
             raise CongestedError("too many messages wait for the broker's acknowledgement")
@@ -258,7 +274,7 @@ class Engine:
             self._open[self._send(message, 1)] = on_answer
 
     def _send(self, message: Publication, qos: int) -> int:
-        retain = message.retain and self.limits.retain_available
+        retain = message.retain and self._retain and self.limits.retain_available
         info = self._call(self._client.publish, message.topic, message.payload, qos, retain)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise CongestedError("paho takes no more messages")
@@ -286,8 +302,11 @@ class Engine:
     def _take_puback(self, packet: bytes) -> None:
         answer = read_puback(packet, self._version)
         self._hand_to_paho(_ACKNOWLEDGED + answer.packet_id.to_bytes(2))
-        on_answer = self._open.pop(answer.packet_id, None)
+        if answer.packet_id not in self._open:
+            return
+        on_answer = self._open.pop(answer.packet_id)
         self._send_waiting()
+        self._events.on_puback()
         if on_answer is not None:
             on_answer(answer.codes[0])
 

@@ -59,7 +59,8 @@ _SUBACK: Final = 0x90
 
 type Properties = dict[int, int | bytes]
 
-_CONNACK_311: Final = {0: 0x00, 1: 0x84, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87}
+_OTHER_VERSION: Final = 0x84
+_CONNACK_311: Final = {0: 0x00, 1: _OTHER_VERSION, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +163,8 @@ def read_connack(packet: bytes, version: MqttVersion) -> Connack:
         raise MalformedPacketError("CONNACK too short")
     flags, code = packet[start], packet[start + 1]
     if version is MqttVersion.V311 or size - start == 2:
-        if size - start != 2:
+        # A broker that knows only MQTT 5 refuses MQTT 3.1.1 in the form of 5.
+        if size - start != 2 and code != _OTHER_VERSION:
             raise MalformedPacketError("CONNACK too long")
         normal = _CONNACK_311.get(code, max(code, 128))
         return Connack(code=normal, session_present=bool(flags & 1))

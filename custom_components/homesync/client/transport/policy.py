@@ -10,7 +10,7 @@ from ..errors import Cause, ConnectError, Step
 from .backoff import Backoff
 from .connection import Terms
 from .packets import MqttVersion
-from .reasons import Action, action_of
+from .reasons import OBJECTIONS, Action, action_of
 from .settings import BrokerSettings, Timing, Transport
 
 FIRST_WINDOW = 20
@@ -26,6 +26,10 @@ _RIVAL_WITHIN = 5.0
 _RIVAL_AFTER = 3
 _RIVAL_AGAIN = 60.0
 _RIVAL_GAP = 300.0
+_OBJECTIONS_IN_A_ROW = 3
+# A connection that held this long has not ended for what it was from the start.
+_FORGET_OBJECTIONS_AFTER = 300.0
+_NEED_USER = frozenset((Action.ASK, Action.SLOW, Action.OTHER_PROTOCOL))
 _OLD_BROKER = frozenset((Cause.PROTOCOL_VERSION, Cause.CLOSED, Cause.PROTOCOL_ERROR))
 
 
@@ -89,6 +93,9 @@ class Policy:
         self._attempts = 0
         self._ever_connected = False
         self._version = settings.version or learned.version or MqttVersion.V5
+        self._switched = False
+        self._told = False
+        self._objections = 0
         self._way = learned.transport or settings.transport
         self._keepalive = settings.keepalive
         self._window = FIRST_WINDOW
@@ -117,6 +124,10 @@ class Policy:
         """Whether the WebSocket is used only because nothing else got through."""
         return self._way is Transport.WEBSOCKET and self._settings.transport is Transport.TCP
 
+    def needs_user(self, error: ConnectError) -> bool:
+        """Whether only a person can mend what `error` tells."""
+        return action_of(error.cause) in _NEED_USER or self.rival or self._objected
+
     def next(self) -> tuple[Terms, float]:
         """Count an attempt; return its terms and its deadline in seconds."""
         deadline = self._timing.first_deadline if self.first_tries_left else self._timing.deadline
@@ -137,13 +148,15 @@ class Policy:
         self._listen_first = False
         self._connected_at = self._clock()
         self._blocked = 0
-        version = self._version if self._settings.version is None else None
+        unsure = self._settings.version is not None or self._guessed
+        version = None if unsure else self._version
         self.learned = Learned(version, self._way if self.fell_back else None)
 
     def failed(self, error: ConnectError) -> float:
         """Take down that an attempt failed; return the wait before the next, in seconds."""
         self._listen_first = may_be_refused_certificate(self._settings, error)
-        if self._try_older_protocol(error):
+        self._count_objection(error)
+        if self._try_other_protocol(error):
             return 0.0
         self._consider_fallback(error)
         action = action_of(error.cause)
@@ -153,13 +166,35 @@ class Policy:
 
     def lost(self, error: ConnectError, held: float) -> float:
         """Take down that a connection was lost after `held` seconds; return the wait."""
-        self._backoff.held(held)
-        self._connected_at = None
-        self._rival = self._rival and held < _RIVAL_AGAIN
+        self.left(held)
+        self._count_objection(error)
         if self._has_rival(error, held):
             self._rival = True
             return _RIVAL_GAP
         return max(self.stagger(), self._wait(action_of(error.cause)))
+
+    @property
+    def _guessed(self) -> bool:
+        """Whether MQTT 3.1.1 is used though the broker has not said that it knows no 5.
+
+        That holds for one connection only: a broker may close one for many reasons.
+        """
+        return self._switched and not self._told and self._version is MqttVersion.V311
+
+    @property
+    def _objected(self) -> bool:
+        return self._objections >= _OBJECTIONS_IN_A_ROW
+
+    def left(self, held: float) -> None:
+        """Take down that a connection was left on purpose after `held` seconds."""
+        self._backoff.held(held)
+        self._connected_at = None
+        self._rival = self._rival and held < _RIVAL_AGAIN
+        if held >= _FORGET_OBJECTIONS_AFTER:
+            self._objections = 0
+        if self._guessed:
+            self._version = MqttVersion.V5
+        self._switched = False
 
     def stagger(self) -> float:
         """Return a wait that keeps many households from connecting in the same second.
@@ -174,8 +209,10 @@ class Policy:
         self.learned = Learned(self.learned.version)
 
     def _wait(self, action: Action) -> float:
+        if self._objected:
+            return self._timing.slow_gap
         match action:
-            case Action.SLOW | Action.ASK | Action.OLDER_PROTOCOL:
+            case Action.SLOW | Action.ASK | Action.OTHER_PROTOCOL:
                 return self._timing.slow_gap
             case Action.WAIT:
                 return self._timing.rate_gap + self._backoff.next()
@@ -191,18 +228,26 @@ class Policy:
                 pass
         return self._backoff.next()
 
-    def _try_older_protocol(self, error: ConnectError) -> bool:
-        """Whether MQTT 3.1.1 comes next, because the broker seems to know no 5."""
-        if self._settings.version is not None or self.learned.version is MqttVersion.V311:
+    def _count_objection(self, error: ConnectError) -> None:
+        self._objections = self._objections + 1 if error.code in OBJECTIONS else 0
+
+    def _try_other_protocol(self, error: ConnectError) -> bool:
+        """Whether the other version of MQTT comes next because the broker seems to want it."""
+        if self._settings.version is not None:
             return False
-        # A broker that has spoken MQTT 5 must say that it no longer does.
-        known = self.learned.version is MqttVersion.V5
-        old = error.cause is Cause.PROTOCOL_VERSION if known else is_old_broker(error)
-        if self._version is MqttVersion.V5 and old:
-            self._version = MqttVersion.V311
-            return True
-        self._version = MqttVersion.V5
-        return False
+        if self._switched:
+            # Neither works: the next round begins with the one that is known.
+            self._switched = False
+            self._version = self.learned.version or MqttVersion.V5
+            return False
+        self._told = error.cause is Cause.PROTOCOL_VERSION
+        # Whoever has once told its version must say that it knows it no more.
+        untold = self._version is MqttVersion.V5 and self.learned.version is None
+        self._switched = self._told or (untold and is_old_broker(error))
+        if self._switched:
+            newer = self._version is MqttVersion.V5
+            self._version = MqttVersion.V311 if newer else MqttVersion.V5
+        return self._switched
 
     def _consider_fallback(self, error: ConnectError) -> None:
         self._blocked = self._blocked + 1 if is_blocked(error) else 0

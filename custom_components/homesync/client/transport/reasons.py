@@ -21,16 +21,16 @@ class Action(Enum):
     """Try every 15 minutes: only the broker's side can change it."""
     ASK = auto()
     """Ask the user; try every 15 minutes meanwhile."""
-    OLDER_PROTOCOL = auto()
-    """Try MQTT 3.1.1 at once, if 5 was only tried; else as ASK."""
+    OTHER_PROTOCOL = auto()
+    """Try the other version of MQTT at once, unless one was chosen; else as ASK."""
     FASTER_PINGS = auto()
     """Try again with half the keep-alive."""
     SMALLER_WINDOW = auto()
     """Try again with half the open messages."""
     NO_RETAIN = auto()
-    """Try again with a will and a birth that are not retained."""
+    """Try again and retain nothing."""
     LOWER_QOS = auto()
-    """Try again with a will and a birth of QoS 0."""
+    """Try again with QoS 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ _REASONS: dict[int, Reason] = {
     0x84: Reason(
         Cause.PROTOCOL_VERSION,
         "the broker does not speak this version of MQTT",
-        Action.OLDER_PROTOCOL,
+        Action.OTHER_PROTOCOL,
     ),
     0x85: Reason(Cause.CLIENT_ID, "the broker does not accept the client id", Action.ASK),
     0x86: Reason(Cause.CREDENTIALS, "the broker refuses the user name or password", Action.ASK),
@@ -94,6 +94,8 @@ _ACTIONS: Mapping[Cause, Action] = {
     Cause.TLS_CLIENT_CERTIFICATE: Action.SLOW,
 }
 
+# The broker says that we broke the rules, and often means a corner of MQTT 5 that it lacks.
+OBJECTIONS = frozenset((0x81, 0x82))
 ASKS_FOR_CREDENTIALS = frozenset((Cause.CREDENTIALS, Cause.NOT_AUTHORISED))
 
 

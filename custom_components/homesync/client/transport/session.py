@@ -18,8 +18,6 @@ from .reasons import Action, action_of
 from .settings import BrokerSettings, Timing, Transport
 from .state import LEGAL, ConnectionState
 
-_NEED_USER = frozenset((Action.ASK, Action.SLOW, Action.OLDER_PROTOCOL))
-
 type StateListener = Callable[[ConnectionState], None]
 
 
@@ -66,6 +64,9 @@ class MqttSession:
         self._listeners: list[StateListener] = []
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
+        self._rest: asyncio.Future[None] | None = None
+        self._leave: asyncio.Future[None] | None = None
+        self._listening: set[str] = set()
         self._told_down = False
         self._paused = False
 
@@ -121,14 +122,38 @@ class MqttSession:
             self._connection = None
         self._set(ConnectionState.STOPPED)
 
-    def publish(self, message: Publication, on_answer: OnAnswer | None = None) -> None:
+    def reconnect(self) -> None:
+        """Connect anew: leave the broker, or end a wait; a running attempt goes on."""
+        if self._rest is not None:
+            self._rest.cancel()
+        if self._leave is not None and not self._leave.done():
+            self._leave.set_result(None)
+
+    def publish(
+        self, message: Publication, on_answer: OnAnswer | None = None, *, wait: bool = True
+    ) -> None:
         """Send a message; `on_answer` is told the broker's code if it is QoS 1.
 
-        Raises NotConnectedError, CongestedError or TooLargeError if it was not sent.
+        Raises NotConnectedError, CongestedError or TooLargeError if it was not sent. Without
+        `wait` a message never leaves later than now: CongestedError if the broker must first
+        acknowledge others.
         """
-        if self.state is not ConnectionState.CONNECTED or self._connection is None:
-            raise NotConnectedError("not connected")
-        self._connection.publish(message, on_answer)
+        self._connected_one().publish(message, on_answer, wait=wait)
+
+    async def listen_in(self, filters: tuple[str, ...]) -> bool:
+        """Subscribe to more on the present connection; return whether all of it is granted.
+
+        Raises NotConnectedError or CongestedError if the broker gives no answer.
+        """
+        connection = self._connected_one()
+        self._listening.update(filters)
+        return await connection.listen_in(filters)
+
+    def leave_off(self, filters: tuple[str, ...]) -> None:
+        """Take back what `listen_in` subscribed to; without a connection nothing is left."""
+        if self._connection is not None and not self._connection.closed.done():
+            self._connection.leave_off(filters)
+            self._listening.difference_update(filters)
 
     def take_echo(self, topic: bytes, payload: bytes) -> bool:
         """Take a received message if it is a probe's."""
@@ -147,7 +172,7 @@ class MqttSession:
             self._connection.resume_reading()
 
     async def _run(self) -> None:
-        await self._sleep(self._policy.stagger())
+        await self._rest_for(self._policy.stagger())
         while True:
             self._set(ConnectionState.CONNECTING)
             terms, deadline = self._policy.next()
@@ -167,16 +192,28 @@ class MqttSession:
                 wait, quietly = self._policy.failed(error), False
             else:
                 error, wait = await self._stay(connection)
-                quietly = False
+                quietly = not connection.closed.done()
             self._connection = None
             self._lost(error, quietly=quietly)
             try:
-                await self._sleep(wait)
+                if not connection.closed.done():
+                    await connection.close(self._timing.goodbye)
+                await self._rest_for(wait)
             finally:
                 await connection.wait_closed()
 
+    async def _rest_for(self, seconds: float) -> None:
+        """Wait, unless somebody wants to connect now."""
+        self._rest = asyncio.ensure_future(self._sleep(seconds))
+        try:
+            await asyncio.wait((self._rest,))
+        finally:
+            self._rest.cancel()
+            await asyncio.gather(self._rest, return_exceptions=True)
+            self._rest = None
+
     async def _stay(self, connection: Connection) -> tuple[ConnectError, float]:
-        """Watch a connection until it ends; return why and the wait that follows."""
+        """Watch a connection until it ends or is to be left; return why and the wait."""
         loop = asyncio.get_running_loop()
         since = loop.time()
         self._policy.connected()
@@ -184,13 +221,20 @@ class MqttSession:
         companions = [loop.create_task(self._probe(connection))]
         if self._policy.fell_back:
             companions.append(loop.create_task(self._seek_way_back(connection)))
+        leave = self._leave = loop.create_future()
         try:
-            error = await asyncio.shield(connection.closed)
+            await asyncio.wait((connection.closed, leave), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._leave = None
             for task in companions:
                 task.cancel()
             await asyncio.gather(*companions, return_exceptions=True)
-        return error, self._policy.lost(error, loop.time() - since)
+        held = loop.time() - since
+        if connection.closed.done():
+            error = connection.closed.result()
+            return error, self._policy.lost(error, held)
+        self._policy.left(held)
+        return ConnectError(Cause.CLOSED, Step.LINK, "connecting anew, as asked"), 0.0
 
     async def _probe(self, connection: Connection) -> None:
         """Echo at once and then regularly; a link that has gone deaf is given up."""
@@ -231,10 +275,19 @@ class MqttSession:
             connection.end(Cause.CLOSED, "the direct way to the broker is open again")
             return
 
+    def _connected_one(self) -> Connection:
+        if self.state is not ConnectionState.CONNECTED or self._connection is None:
+            raise NotConnectedError("not connected")
+        return self._connection
+
     def _connected(self, connection: Connection) -> None:
         self.error = None
         if self._paused:
             connection.pause_reading()
+        if self._listening and self._settings.session_expiry:
+            # A broker that keeps the session would go on for ever.
+            connection.leave_off(tuple(self._listening))
+        self._listening.clear()
         self._logger.info("Household %s: connected to its broker", self._name)
         self._told_down = False
         self._set(ConnectionState.CONNECTED)
@@ -246,7 +299,7 @@ class MqttSession:
         else:
             self._logger.debug("Household %s: attempt failed: %s", self._name, error)
         self.error = error
-        needs_user = not quietly and (action_of(error.cause) in _NEED_USER or self.rival)
+        needs_user = not quietly and self._policy.needs_user(error)
         self._set(ConnectionState.ERROR if needs_user else ConnectionState.DISCONNECTED)
 
     def _set(self, state: ConnectionState) -> None:

@@ -1,0 +1,392 @@
+"""The way of every command of a household: accepted, in line, sent, ended once.
+
+caller → outbox (its turn) → inflight (sent, repeated, answered) → one outcome → caller and
+listeners. Whatever is queued can be put down (`stored`) and taken up again (`restore`).
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+import secrets
+
+import orjson
+
+from .commands import (
+    LONGEST_TTL,
+    Command,
+    CommandResult,
+    Delivery,
+    OtaCommand,
+    Outcome,
+    Reason,
+    Response,
+    StoredCommand,
+    fields_of,
+    read_command,
+)
+from .errors import InvalidSettingError
+from .inflight import MEMORY, Answered, Inflight
+from .order import Order
+from .outbox import Outbox
+from .protocol.topics import is_id
+from .records import Installation
+
+_CONGESTED_SECONDS = 0.25
+
+DEFAULT_DELIVERY = Delivery()
+
+type ResultListener = Callable[[CommandResult], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many commands may be on their way at once."""
+
+    per_node: int = 1
+    per_household: int = 20
+    updates: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the commands need to know and to tell.
+
+    `send(order)` sends once or raises; `away(node_id)` is why nothing can be sent to a
+    node now; `patience()` how many seconds a lost link is waited for; `tell(result)` and
+    `installing(node_id, installation)` pass news on; `changed()` that `stored` changed.
+    """
+
+    send: Callable[[Order], None]
+    away: Callable[[str], Reason | None]
+    patience: Callable[[], float]
+    tell: ResultListener
+    installing: Callable[[str, Installation | None], None]
+    changed: Callable[[], None]
+    wall_clock: Callable[[], float]
+
+
+class Dispatch:
+    """All open commands of one household; belongs to one event loop."""
+
+    def __init__(self, limits: Limits, surroundings: Surroundings) -> None:
+        self._limits = limits
+        self._around = surroundings
+        self._loop = asyncio.get_running_loop()
+        self._outbox = Outbox()
+        self._inflight = Inflight(
+            surroundings.send,
+            self._end,
+            self._accepted,
+            self._loop.time,
+            surroundings.wall_clock,
+        )
+        self._outcomes: Counter[str] = Counter()
+        self._later: asyncio.TimerHandle | None = None
+        self._pumping = False
+        self._stopped = False
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Outcomes, and answers that matched nothing, by cause."""
+        return self._outcomes + self._inflight.counts
+
+    @property
+    def waiting(self) -> int:
+        """How many commands have not been sent yet."""
+        return len(self._outbox)
+
+    @property
+    def sent(self) -> int:
+        """How many commands wait for their answer."""
+        return len(list(self._inflight.orders))
+
+    async def execute(
+        self, node_id: str, command: Command, delivery: Delivery = DEFAULT_DELIVERY
+    ) -> CommandResult:
+        """Send a command to a node and wait for its one outcome."""
+        order = self.submit(node_id, command, delivery)
+        try:
+            return await asyncio.shield(order.done)
+        except asyncio.CancelledError:
+            self.withdraw(order)
+            raise
+
+    def submit(self, node_id: str, command: Command, delivery: Delivery) -> Order:
+        """Take a command; its `done` gets the one outcome."""
+        order = self._order(node_id, command, delivery)
+        refusal = self._refusal(order)
+        if refusal is not None:
+            self._end(order, order.result(*refusal))
+            return order
+        self._accept(order)
+        self.pump()
+        return order
+
+    def withdraw(self, order: Order, reason: Reason = Reason.WITHDRAWN) -> None:
+        """End an order that nobody wants any more."""
+        if not order.done.done():
+            self._inflight.forget(order)
+            self._end(order, order.result(Outcome.CANCELLED, reason))
+
+    def cancel(self, node_id: str | None = None) -> int:
+        """Withdraw the commands of a node, or all; return how many."""
+        wanted = [
+            order
+            for order in (*self._outbox, *self._inflight.orders)
+            if node_id is None or order.node_id == node_id
+        ]
+        for order in wanted:
+            self.withdraw(order)
+        return len(wanted)
+
+    def pump(self) -> None:
+        """Send whatever has its turn."""
+        if self._pumping or self._stopped:
+            return
+        self._pumping = True
+        self._forget_later()
+        try:
+            while self._send_round():
+                pass
+        finally:
+            self._pumping = False
+
+    def connection_is_back(self) -> None:
+        """The link can be used again."""
+        self._inflight.connection_is_back()
+        for order in self._outbox:
+            self._set_expiry(order)
+        self.pump()
+
+    def connection_lost(self) -> None:
+        """The link is gone: what may not wait for it ends."""
+        self._inflight.connection_lost()
+        patience = self._around.patience()
+        for order in tuple(self._outbox):
+            if order.delivery.queue:
+                continue
+            if order.waits_out_gaps and patience > 0:
+                order.ring(min(order.ends - self._loop.time(), patience), self._expire)
+            else:
+                self._end(order, order.result(Outcome.REJECTED, Reason.NOT_CONNECTED))
+
+    def take(self, response: Response) -> Answered | None:
+        """Take a node's answer; None if it matches no open command."""
+        answered = self._inflight.take(response)
+        if answered is not None and isinstance(answered.command, OtaCommand):
+            self._tell_progress(answered.command, response)
+        return answered
+
+    def broker_answered(self, request_id: str, code: int) -> None:
+        """Take the broker's answer to a command."""
+        self._inflight.broker_answered(request_id, code)
+        if self._later is not None:
+            self.pump()
+
+    def state_told(self, node_id: str) -> None:
+        """A node told its relay's state by itself."""
+        self._inflight.state_told(node_id)
+
+    def firmware_told(self, node_id: str, version: str) -> None:
+        """A node told its version."""
+        self._inflight.firmware_told(node_id, version)
+
+    def stored(self) -> list[StoredCommand]:
+        """What has to outlive a restart, in order."""
+        orders = sorted((*self._outbox, *self._inflight.orders), key=lambda order: order.created)
+        return [_stored(order) for order in orders if order.delivery.queue]
+
+    def restore(self, stored: StoredCommand) -> None:
+        """Take a command of the last run up, with the time that it has left.
+
+        Raises InvalidSettingError for one that no run of ours can have put down.
+        """
+        order = self._restored(stored)
+        if order.ends <= self._loop.time():
+            self._end(order, order.result(Outcome.EXPIRED, Reason.TOO_LATE))
+        else:
+            self._accept(order)
+
+    def stop(self) -> None:
+        """End every command; queued ones rest as they are in `stored`."""
+        self._stopped = True
+        self._forget_later()
+        for order in (*self._outbox, *self._inflight.orders):
+            order.silence()
+            if order.delivery.queue:
+                order.done.set_result(order.result(Outcome.QUEUED, Reason.STOPPED))
+            else:
+                self._end(order, order.result(Outcome.CANCELLED, Reason.STOPPED))
+
+    def _order(self, node_id: str, command: Command, delivery: Delivery) -> Order:
+        return Order(
+            request_id=secrets.token_hex(16),
+            node_id=node_id,
+            command=command,
+            delivery=delivery,
+            created=self._around.wall_clock(),
+            ends=self._loop.time() + delivery.ttl,
+            done=self._loop.create_future(),
+            sends_left=1 + delivery.retries,
+        )
+
+    def _refusal(self, order: Order) -> tuple[Outcome, Reason] | None:
+        """Why a new order is not taken."""
+        if self._stopped:
+            return Outcome.CANCELLED, Reason.STOPPED
+        if order.is_update and any(
+            other.is_update and other.node_id == order.node_id
+            for other in (*self._outbox, *self._inflight.orders)
+        ):
+            return Outcome.REJECTED, Reason.BUSY
+        away = self._around.away(order.node_id)
+        if away is None or order.delivery.queue:
+            return None
+        if away is Reason.NODE_OFFLINE or not order.waits_out_gaps or not self._around.patience():
+            return Outcome.REJECTED, away
+        order.ends = min(order.ends, self._loop.time() + self._around.patience())
+        return None
+
+    def _accept(self, order: Order) -> None:
+        older = self._outbox.supersede(order)
+        if older is not None:
+            self._end(older, older.result(Outcome.CANCELLED, Reason.SUPERSEDED))
+        if isinstance(order.command, OtaCommand):
+            version = order.command.firmware.version
+            self._around.installing(order.node_id, Installation(version=version))
+        dropped = self._outbox.add(order)
+        self._set_expiry(order)
+        if dropped is not None:
+            self._end(dropped, dropped.result(Outcome.DROPPED, Reason.OUTBOX_FULL))
+        if order.delivery.queue:
+            self._around.changed()
+
+    def _set_expiry(self, order: Order) -> None:
+        order.ring(order.ends - self._loop.time(), self._expire)
+
+    def _expire(self, order: Order) -> None:
+        why = self._around.away(order.node_id) or Reason.TOO_LATE
+        self._end(order, order.result(Outcome.EXPIRED, why))
+
+    def _send_round(self) -> bool:
+        """Send at most one command per node; return whether anything was sent."""
+        sent = False
+        for node_id in self._outbox.nodes:
+            away = self._around.away(node_id)
+            if away is not None:
+                self._refuse(node_id, away)
+                continue
+            order = self._next(node_id)
+            if order is None:
+                continue
+            self._outbox.remove(order)
+            if not self._inflight.begin(order):
+                self._outbox.put_back(order)
+                self._pump_later()
+                return False
+            if order.delivery.queue:
+                self._around.changed()
+            sent = True
+        return sent
+
+    def _refuse(self, node_id: str, away: Reason) -> None:
+        if away is not Reason.NODE_OFFLINE:
+            return
+        for order in self._outbox.line(node_id):
+            if not order.delivery.queue:
+                self._end(order, order.result(Outcome.REJECTED, away))
+
+    def _next(self, node_id: str) -> Order | None:
+        flying = list(self._inflight.orders)
+        updates = sum(order.is_update for order in flying)
+        busy = sum(not (order.accepted or order.is_update) for order in flying)
+        slots = self._limits.per_node if busy < self._limits.per_household else 0
+        own = [order for order in flying if order.node_id == node_id]
+        return self._outbox.next(node_id, own, slots, updates < self._limits.updates)
+
+    def _pump_later(self) -> None:
+        self._later = self._loop.call_later(_CONGESTED_SECONDS, self.pump)
+
+    def _forget_later(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+
+    def _accepted(self, order: Order) -> None:
+        """A node takes its time; the next command need not wait for it."""
+        if order.delivery.queue:
+            self._around.changed()
+        self._loop.call_soon(self.pump)
+
+    def _tell_progress(self, command: OtaCommand, response: Response) -> None:
+        if any(order.is_update for order in self._inflight.of_node(response.node_id)):
+            self._around.installing(
+                response.node_id,
+                Installation(
+                    version=command.firmware.version,
+                    stage=response.stage,
+                    percentage=response.percentage,
+                ),
+            )
+
+    def _end(self, order: Order, result: CommandResult) -> None:
+        """Give an order its one outcome."""
+        order.silence()
+        self._outbox.remove(order)
+        if order.done.done():
+            return
+        self._outcomes[result.outcome] += 1
+        order.done.set_result(result)
+        if order.is_update and result.reason is not Reason.BUSY:
+            self._around.installing(order.node_id, None)
+        self._around.tell(result)
+        if order.delivery.queue:
+            self._around.changed()
+        self.pump()
+
+    def _restored(self, stored: StoredCommand) -> Order:
+        _check(stored)
+        now = self._around.wall_clock()
+        left = stored.ttl - max(0.0, now - stored.created)
+        if stored.first_sent is not None:
+            left = min(left, MEMORY - max(0.0, now - stored.first_sent))
+        order = self._order(
+            stored.node_id,
+            read_command(stored.kind, orjson.loads(stored.fields)),
+            Delivery(timeout=stored.timeout, retries=stored.retries, queue=True, ttl=stored.ttl),
+        )
+        order.request_id = stored.request_id
+        order.created = stored.created
+        order.ends = self._loop.time() + left
+        order.attempts = stored.attempts
+        order.sends_left = max(1, order.sends_left - stored.attempts)
+        if stored.first_sent is not None:
+            order.first_sent_at = stored.first_sent
+            order.first_sent = self._loop.time() - max(0.0, now - stored.first_sent)
+        return order
+
+
+def _stored(order: Order) -> StoredCommand:
+    return StoredCommand(
+        request_id=order.request_id,
+        node_id=order.node_id,
+        kind=order.command.kind,
+        fields=orjson.dumps(fields_of(order.command)).decode(),
+        created=order.created,
+        ttl=order.delivery.ttl,
+        timeout=order.delivery.timeout,
+        retries=order.delivery.retries,
+        attempts=order.attempts,
+        first_sent=order.first_sent_at,
+    )
+
+
+def _check(stored: StoredCommand) -> None:
+    """Refuse what the file cannot have got from us."""
+    if not (is_id(stored.node_id) and is_id(stored.kind) and is_id(stored.request_id)):
+        raise InvalidSettingError("command", "an id is not allowed")
+    if not 0 < stored.ttl <= LONGEST_TTL:
+        raise InvalidSettingError("ttl", f"{stored.ttl} s is not within 0 to {LONGEST_TTL:.0f} s")
+    if not (0 < stored.timeout <= 600 and 0 <= stored.retries <= 10 and stored.attempts >= 0):
+        raise InvalidSettingError("command", "timeout, retries or attempts are not allowed")

@@ -1,0 +1,197 @@
+"""The way of a received message: topic → target → inbox → dialect → model → changed keys."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+import logging
+
+from .complaints import Complaints
+from .dispatch import Dispatch
+from .errors import ProtocolError
+from .inbox import Inbox
+from .model import HouseholdModel
+from .protocol.homesync import HomeSyncDialect
+from .protocol.topics import NodeTopic
+from .records import StatusKey
+
+# Topics remembered with what they mean: enough for a thousand nodes, bounded for strangers.
+_MAX_ROUTES = 65_536
+
+type Complain = Callable[[ProtocolError], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destinations:
+    """Where news goes.
+
+    `changed(node_id, keys)` is told of new values, `refused(node_id)` of nodes that have
+    no room; `accepts(node_id)` decides on new ones; `take_echo(topic, payload)` takes our
+    own probes out; `retained(topic, payload)` sees all that the broker had kept.
+    """
+
+    changed: Callable[[str, tuple[str, ...]], None]
+    accepts: Callable[[str], bool]
+    refused: Callable[[str], None]
+    take_echo: Callable[[bytes, bytes], bool]
+    retained: Callable[[bytes, bytes], None]
+    set_full: Callable[[bool], None]
+    wall_clock: Callable[[], float]
+
+
+class Intake:
+    """Takes what arrives for one household; nothing that arrives makes it raise."""
+
+    def __init__(
+        self,
+        dialect: HomeSyncDialect,
+        model: HouseholdModel,
+        dispatch: Dispatch,
+        complaints: Complaints,
+        *,
+        to: Destinations,
+        logger: logging.Logger,
+    ) -> None:
+        self._dialect = dialect
+        self._model = model
+        self._dispatch = dispatch
+        self._complaints = complaints
+        self._to = to
+        self._logger = logger
+        self._routes: dict[bytes, NodeTopic] = {}
+        loop = asyncio.get_running_loop()
+        self._inbox: Inbox[NodeTopic] = Inbox(loop, self._apply, to.set_full)
+        self.flush = self._inbox.flush
+        self.close = self._inbox.close
+
+    @property
+    def superseded(self) -> int:
+        """How many payloads gave way to newer ones unread."""
+        return self._inbox.superseded
+
+    def receive(self, topic: bytes, payload: bytes, retained: bool) -> None:
+        """Take one message off the wire; nothing is parsed before `flush`."""
+        if retained:
+            self._to.retained(topic, payload)
+        target = self._routes.get(topic)
+        if target is None:
+            target = self._resolve(topic, payload)
+            if target is None:
+                return
+        self._inbox.put(target, topic, payload, retained, target.branch != "telemetry")
+
+    def refuse_oversize(self, topic: bytes) -> None:
+        """Take note of a message that was too large to be read."""
+        self._complaints.add("payload_too_large", "message is too large, skipped", topic)
+
+    def forget(self, node_id: str) -> None:
+        """Forget what a node's topics mean."""
+        self._routes = {
+            topic: route for topic, route in self._routes.items() if route.node_id != node_id
+        }
+
+    def _resolve(self, topic: bytes, payload: bytes) -> NodeTopic | None:
+        if self._to.take_echo(topic, payload):
+            return None
+        try:
+            target = self._dialect.resolve(topic)
+        except ProtocolError as err:
+            self._complaints.add(err.kind, str(err), topic)
+            return None
+        if target.node_id in self._model.nodes and target.branch != "command":
+            if len(self._routes) < _MAX_ROUTES:
+                self._routes[topic] = target
+            return target
+        return target if self._is_of_new_node(target, payload) else None
+
+    def _is_of_new_node(self, target: NodeTopic, payload: bytes) -> bool:
+        """Whether a message makes its node known."""
+        if target.branch == "response":
+            self._complaints.count("unmatched_answer")
+            return False
+        # A command is overheard while looking for what the broker keeps, and an empty
+        # message takes something off the broker: neither is a sign of the node.
+        return target.branch != "command" and bool(payload) and self._may_add(target.node_id)
+
+    def _may_add(self, node_id: str) -> bool:
+        """Whether a node that is heard for the first time is wanted and has room."""
+        if not self._to.accepts(node_id):
+            self._complaints.count("node_not_accepted")
+            return False
+        return self._has_room(node_id)
+
+    def _has_room(self, node_id: str) -> bool:
+        if self._model.has_room(node_id):
+            return True
+        self._complaints.count("node_refused")
+        self._to.refused(node_id)
+        return False
+
+    def _apply(self, target: NodeTopic, topic: bytes, payload: bytes, retained: bool) -> None:
+        def complain(err: ProtocolError) -> None:
+            self._complaints.add(err.kind, str(err), topic, payload)
+
+        try:
+            match target.branch:
+                case "telemetry":
+                    self._apply_reading(target, payload, retained, complain)
+                case "status":
+                    self._apply_status(target, payload, retained, complain)
+                case _:
+                    self._apply_response(target, payload, retained, complain)
+        except ProtocolError as err:
+            complain(err)
+        except Exception:
+            self._logger.exception("Unexpected failure with a message on %r", topic)
+
+    def _apply_reading(
+        self, target: NodeTopic, payload: bytes, retained: bool, complain: Complain
+    ) -> None:
+        node_id = target.node_id
+        if not payload:
+            if node_id in self._model.nodes:
+                self._to.changed(node_id, self._model.forget_reading(node_id, target.leaf))
+            return
+        reading = self._dialect.decode_reading(target, payload, self._to.wall_clock(), complain)
+        if self._heard(node_id):
+            self._to.changed(node_id, self._model.apply_reading(reading, live=not retained))
+
+    def _apply_status(
+        self, target: NodeTopic, payload: bytes, retained: bool, complain: Complain
+    ) -> None:
+        node_id = target.node_id
+        report = self._dialect.decode_status(target, payload, self._to.wall_clock(), complain)
+        if not report.fields or not (payload or node_id in self._model.nodes):
+            return
+        if not self._heard(node_id):
+            return
+        self._to.changed(node_id, self._model.apply_status(report, live=not retained))
+        for key, value in report.fields:
+            if key in (StatusKey.RELAY, StatusKey.LED):
+                self._dispatch.state_told(node_id)
+            elif key is StatusKey.FIRMWARE and isinstance(value, str):
+                self._dispatch.firmware_told(node_id, value)
+            elif key is StatusKey.ONLINE:
+                self._dispatch.pump()
+
+    def _apply_response(
+        self, target: NodeTopic, payload: bytes, retained: bool, complain: Complain
+    ) -> None:
+        if retained:
+            self._complaints.count("retained_answer")
+            return
+        response = self._dialect.decode_response(target, payload, self._to.wall_clock(), complain)
+        answered = self._dispatch.take(response)
+        if answered is None or answered.outdated:
+            return
+        report = self._dialect.report_of(answered.command, response)
+        if report is not None and response.node_id in self._model.nodes:
+            self._to.changed(response.node_id, self._model.apply_status(report, live=True))
+
+    def _heard(self, node_id: str) -> bool:
+        """Add a node that is heard for the first time, if there still is room."""
+        if node_id in self._model.nodes:
+            return True
+        if not self._has_room(node_id):
+            return False
+        self._model.add(node_id)
+        return True

@@ -1,0 +1,27 @@
+"""Who wants to know: callbacks of which none can hurt another."""
+
+from collections.abc import Callable
+from functools import partial
+import logging
+
+
+class Listeners[*Ts]:
+    """Callbacks that are all called with the same news; one that fails is logged."""
+
+    def __init__(self, logger: logging.Logger, name: str) -> None:
+        self._logger = logger
+        self._name = name
+        self._listeners: list[Callable[[*Ts], None]] = []
+
+    def add(self, listener: Callable[[*Ts], None]) -> Callable[[], None]:
+        """Add a callback; returns what takes it out again."""
+        self._listeners.append(listener)
+        return partial(self._listeners.remove, listener)
+
+    def tell(self, *news: *Ts) -> None:
+        """Call all of them."""
+        for listener in tuple(self._listeners):
+            try:
+                listener(*news)
+            except Exception:
+                self._logger.exception("Household %s: a listener failed", self._name)
