@@ -15,7 +15,7 @@ import aiohttp
 from .check import check, check_log
 from .errors import DemoError
 from .processes import Processes
-from .screenshot import take_screenshots
+from .screenshot import HISTORY, take_screenshots
 from .stage import ROOT, Plan, Stage, run_stage, say
 from .state import claim
 
@@ -133,17 +133,20 @@ async def _serve(stage: Stage) -> bool:
 
 def _job(options: argparse.Namespace) -> _Job:
     folder, interval, ports, work = ".demo", 5.0, range(8123, 8223), _serve
+    # Just enough that a demo of some minutes fills it.
+    minutes = 9.0
     if options.check or options.screenshots:
         # Away from the port of a person's demo, or of their real Home Assistant.
         interval, ports = 1.0, range(18123, 18223)
         folder, work = (
             (".demo-check", check) if options.check else (".demo-screenshots", take_screenshots)
         )
+        minutes = HISTORY
     if options.port is not None:
         ports = range(options.port, options.port + 1)
     own = work is not _serve
     return _Job(
-        plan=Plan(folder=ROOT / folder, ports=ports, interval=interval),
+        plan=Plan(folder=ROOT / folder, ports=ports, interval=interval, minutes=minutes),
         work=work,
         own=own,
         fresh=own or options.fresh,

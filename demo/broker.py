@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 import hashlib
 import os
 from pathlib import Path
@@ -13,7 +14,7 @@ import shutil
 
 from .errors import DemoError
 from .ports import LOOPBACK
-from .processes import Processes
+from .processes import Child, Processes
 from .state import write_private
 from .waiting import until
 
@@ -23,16 +24,50 @@ _OTHER_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 _HASH_ROUNDS = 101
 
 
+@dataclass(slots=True)
+class Broker:
+    """A configured mosquitto that can be stopped and started again."""
+
+    processes: Processes
+    folder: Path
+    port: int
+    name: str
+    program: str
+    child: Child | None = None
+
+    async def start(self) -> None:
+        """Return when it listens."""
+        configuration = self.folder / "mosquitto.conf"
+        command: list[str | Path] = [self.program, "-c", configuration]
+        self.child = await self.processes.start(self.name, command, cwd=self.folder)
+        await until(lambda: _listens(self.port), "the broker listens", 10)
+
+    async def stop(self) -> None:
+        """End it as a service would."""
+        if self.child is not None:
+            await self.child.stop()
+
+    async def kill(self) -> None:
+        """End it without a word to its clients."""
+        if self.child is not None:
+            await self.child.kill()
+
+
 async def start_broker(
-    processes: Processes, folder: Path, port: int, passwords: Mapping[str, str]
-) -> None:
+    processes: Processes,
+    folder: Path,
+    port: int,
+    passwords: Mapping[str, str],
+    name: str = "broker",
+) -> Broker:
     """Return when it listens; each user may read and write its own household's topics."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path=_OTHER_FOLDERS)
     if program is None:
         raise DemoError("mosquitto is missing; scripts/setup brings it")
     _configure(folder, port, passwords)
-    await processes.start("broker", [program, "-c", folder / "mosquitto.conf"], cwd=folder)
-    await until(lambda: _listens(port), "the broker listens", 10)
+    broker = Broker(processes, folder, port, name, program)
+    await broker.start()
+    return broker
 
 
 def _configure(folder: Path, port: int, passwords: Mapping[str, str]) -> None:

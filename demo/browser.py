@@ -22,7 +22,7 @@ _FLAGS = (
     "--disable-quic",
     "--no-first-run",
 )
-_LOAD_WITHIN = 60_000
+_LOAD_WITHIN = 30_000
 
 
 def chromium() -> str | None:

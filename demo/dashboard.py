@@ -23,8 +23,13 @@ _ICONS = {
 _HOUSEHOLD_ICONS = {"villa": "mdi:home-city", "cabin": "mdi:home-variant"}
 
 
-async def create(api: Api, state: State, registry: Registry, nodes: dict[str, Nodes]) -> None:
-    """Make dashboard, device names and energy preferences, unless a former run did."""
+async def create(
+    api: Api, state: State, registry: Registry, nodes: dict[str, Nodes], minutes: float
+) -> None:
+    """Make dashboard, device names and energy preferences, unless a former run did.
+
+    Its graphs show the last `minutes`.
+    """
     dashboards = await api.call("lovelace/dashboards/list")
     if any(each["url_path"] == URL_PATH for each in dashboards):
         return
@@ -37,7 +42,7 @@ async def create(api: Api, state: State, registry: Registry, nodes: dict[str, No
                 name_by_user=_name(profile),
             )
     await _save_energy(api, registry, profiles)
-    sections = [_section(registry, plan, profiles[plan.home_id]) for plan in PLANS]
+    sections = [_section(registry, plan, profiles[plan.home_id], minutes) for plan in PLANS]
     view = {
         "type": "sections",
         "title": TITLE,
@@ -56,7 +61,9 @@ async def create(api: Api, state: State, registry: Registry, nodes: dict[str, No
     await api.call("frontend/set_user_data", key="core", value={"default_panel": URL_PATH})
 
 
-def _section(registry: Registry, plan: HouseholdPlan, profiles: dict[str, str]) -> Json:
+def _section(
+    registry: Registry, plan: HouseholdPlan, profiles: dict[str, str], minutes: float
+) -> Json:
     def own(key: str) -> str:
         return registry.entity(plan.home_id, None, key)
 
@@ -72,7 +79,7 @@ def _section(registry: Registry, plan: HouseholdPlan, profiles: dict[str, str]) 
     cards = [heading]
     for node_id, profile in profiles.items():
         cards += _node(registry, plan.home_id, node_id, profile)
-    return {"type": "grid", "cards": [*cards, _history(registry, plan.home_id, profiles)]}
+    return {"type": "grid", "cards": [*cards, _history(registry, plan.home_id, profiles, minutes)]}
 
 
 def _node(registry: Registry, home_id: str, node_id: str, profile: str) -> list[Json]:
@@ -102,12 +109,11 @@ def _node(registry: Registry, home_id: str, node_id: str, profile: str) -> list[
     ]
 
 
-def _history(registry: Registry, home_id: str, profiles: dict[str, str]) -> Json:
+def _history(registry: Registry, home_id: str, profiles: dict[str, str], minutes: float) -> Json:
     return {
         "type": "history-graph",
         "title": "Power",
-        # Just enough that a demo of some minutes fills it.
-        "hours_to_show": 0.15,
+        "hours_to_show": minutes / 60,
         # Lamps and heaters in one picture.
         "logarithmic_scale": True,
         "min_y_axis": 1,

@@ -12,7 +12,7 @@ import aiohttp
 from .api import open_api
 from .errors import DemoError
 from .ports import LOOPBACK
-from .processes import Processes
+from .processes import Child, Processes
 from .state import State
 from .waiting import until
 
@@ -36,19 +36,34 @@ _PASSWORD_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # noqa: S105  # letters 
 
 async def start_home_assistant(processes: Processes, root: Path, folder: Path, port: int) -> str:
     """Return its address when it answers."""
+    await launch_home_assistant(processes, root, folder, port)
+    base = address(port)
+    await wait_until_answering(base)
+    return base
+
+
+def address(port: int) -> str:
+    """Where it answers."""
+    return f"http://{LOOPBACK}:{port}"
+
+
+async def launch_home_assistant(processes: Processes, root: Path, folder: Path, port: int) -> Child:
+    """Start it without waiting for anything."""
     _prepare(root, folder, port)
     hass = Path(sys.executable).with_name("hass")
-    await processes.start(
+    return await processes.start(
         "home-assistant",
         [sys.executable, "-P", hass, "--config", folder, "--skip-pip", "--log-no-color"],
         cwd=folder,
         # Its own limit for the last writes is 60 s.
         grace=70.0,
     )
-    base = f"http://{LOOPBACK}:{port}"
+
+
+async def wait_until_answering(base: str) -> None:
+    """Return when it serves its pages."""
     async with aiohttp.ClientSession() as session:
         await until(lambda: _answers(session, base), "Home Assistant answers", _UP_WITHIN)
-    return base
 
 
 async def sign_up(base: str, state: State) -> None:

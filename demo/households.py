@@ -1,7 +1,7 @@
 """The households of the demo, configured as a person would do it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from .ports import LOOPBACK
 from .state import State
 
 _FLOW = "config/config_entries/flow"
+_OPTIONS = "config/config_entries/options/flow"
 _ENTRY = "config/config_entries/entry"
 _FLOW_PAUSE = 0.2
 _FLOW_WITHIN = 60.0
@@ -36,13 +37,29 @@ PLANS = (
 )
 
 
-async def add_missing(api: Api, state: State) -> None:
+async def add_missing(api: Api, state: State, plans: Iterable[HouseholdPlan] = PLANS) -> None:
     """Add the households that Home Assistant does not have (any more)."""
     known = {entry["entry_id"] for entry in await api.get(f"{_ENTRY}?domain=homesync")}
-    for plan in PLANS:
+    for plan in plans:
         if state.entries.get(plan.home_id) not in known:
             state.entries[plan.home_id] = await _add(api, form_values(plan, state))
+            state.firmware_hosts.pop(plan.home_id, None)
             state.save()
+
+
+async def allow_firmware(api: Api, state: State, **options: Any) -> None:
+    """Let all households' nodes fetch firmware from the demo's own server, through Configure."""
+    host = f"{LOOPBACK}:{state.firmware_port}"
+    for home_id, entry in state.entries.items():
+        if state.firmware_hosts.get(home_id) == host:
+            continue
+        step = await api.post(_OPTIONS, {"handler": entry})
+        answers = {"firmware": {"firmware_hosts": [host], **options}}
+        step = await api.post(f"{_OPTIONS}/{step['flow_id']}", answers)
+        if step["type"] != "create_entry":
+            raise DemoError(f"Home Assistant did not take {home_id}'s options: {step['errors']}")
+        state.firmware_hosts[home_id] = host
+        state.save()
 
 
 async def states(api: Api, state: State) -> dict[str, str]:

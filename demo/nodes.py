@@ -10,6 +10,8 @@ from .errors import DemoError
 from .ports import LOOPBACK
 from .processes import Child, Processes
 
+OWN_COMMAND = "melody"
+
 _STARTED_WITHIN = 30.0
 _REPLY_WITHIN = 20.0
 
@@ -38,11 +40,13 @@ class Nodes:
         port: int,
         password: str,
         interval: float,
+        firmware_ca: Path,
     ) -> Self:
         """Return when all nodes are online."""
         arguments = ["--json", "--control", "--host", LOOPBACK, "--port", str(port)]
         arguments += ["--user", home_id, "--household", f"{home_id}={count}"]
-        arguments += ["--interval", str(interval)]
+        arguments += ["--interval", str(interval), "--firmware-ca", str(firmware_ca)]
+        arguments += ["--own-command", OWN_COMMAND]
         child = await processes.start(
             f"nodes-{home_id}",
             [root / "scripts" / "simulate", *arguments],
@@ -68,6 +72,10 @@ class Nodes:
         reply = await self.on_node("executed", node_id)
         record: list[dict[str, Any]] = reply["executed"]
         return record
+
+    async def state(self, node_id: str) -> dict[str, Any]:
+        """Give everything about a node, as it is in truth."""
+        return await self.on_node("state", node_id)
 
     async def on_node(self, command: str, node_id: str, *arguments: str) -> dict[str, Any]:
         """Say a line of `scripts/simulate --help` about one node."""

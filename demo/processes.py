@@ -40,6 +40,13 @@ class Child:
                 self.process.kill()
             await self.process.wait()
 
+    async def kill(self) -> None:
+        """End it without giving it a chance to do or say anything."""
+        self.stopping = True
+        with suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.wait()
+
 
 class Processes:
     """All children of one demo; their output goes to files in `logs`."""
@@ -60,11 +67,15 @@ class Processes:
         grace: float = 10.0,
         piped: bool = False,
     ) -> Child:
-        """Start a program; `piped`: its standard input and output are ours."""
+        """Start a program; `piped`: its standard input and output are ours.
+
+        One that is started again goes on in its former log.
+        """
         self.logs.mkdir(exist_ok=True)
         log = self.logs / f"{name}.log"
+        again = any(child.name == name for child in self._children)
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        with log.open("wb") as output:
+        with log.open("ab" if again else "wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *_bound_to_us(),
                 *map(str, arguments),

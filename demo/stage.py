@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 import time
 
-from . import dashboard, households
+from simulator.images import Image
+
+from . import dashboard, firmware, households
 from .api import Api, open_api
-from .broker import start_broker
+from .broker import Broker, start_broker
 from .errors import DemoError
 from .home_assistant import USER, sign_up, start_home_assistant
 from .households import PLANS
@@ -21,9 +23,11 @@ from .state import State
 from .waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("relay", "online", "led", "firmware", "identify", "restart")
 SENSORS = ("power", "voltage", "current", "energy", "power_factor", "frequency", "rssi")
 
 _BROKER_PORTS = range(18830, 18930)
+_FIRMWARE_PORTS = range(19000, 19060)
 _LOADED_WITHIN = 30.0
 _KNOWN_WITHIN = 30.0
 
@@ -34,6 +38,7 @@ class Stage:
 
     state: State
     processes: Processes
+    broker: Broker
     base: str
     api: Api
     nodes: dict[str, Nodes]
@@ -54,12 +59,13 @@ class Stage:
 class Plan:
     """How to run it; Home Assistant takes the port it had, else the first free of `ports`.
 
-    `interval` seconds lie between two readings of a node.
+    `interval` seconds lie between two readings of a node; the dashboard shows the last `minutes`.
     """
 
     folder: Path
     ports: Sequence[int]
     interval: float
+    minutes: float
 
 
 @asynccontextmanager
@@ -70,18 +76,27 @@ async def run_stage(plan: Plan, processes: Processes) -> AsyncIterator[Stage]:
     passwords = {each.home_id: state.broker_password(each.home_id) for each in PLANS}
     state.save()
     say(f"broker on port {state.broker_port}")
-    await start_broker(processes, plan.folder / "broker", state.broker_port, passwords)
-    say("nodes: " + ", ".join(f"{each.nodes} in {each.name}" for each in PLANS))
-    say(f"Home Assistant on port {state.port}")
-    nodes, base = await _start_rest(processes, state, plan.interval)
-    await sign_up(base, state)
-    async with open_api(base, state.token) as api:
-        await _add_households(api, state)
-        registry = await _wait_for_nodes(api, state)
-        await dashboard.create(api, state, registry, nodes)
-        yield Stage(
-            state=state, processes=processes, base=base, api=api, nodes=nodes, registry=registry
-        )
+    broker = await start_broker(processes, plan.folder / "broker", state.broker_port, passwords)
+    async with firmware.serve_firmware(plan.folder / "firmware", state.firmware_port) as served:
+        image, authority = served
+        say("nodes: " + ", ".join(f"{each.nodes} in {each.name}" for each in PLANS))
+        say(f"Home Assistant on port {state.port}")
+        nodes, base = await _start_rest(processes, state, plan.interval, authority)
+        await sign_up(base, state)
+        async with open_api(base, state.token) as api:
+            await _add_households(api, state)
+            registry = await _wait_for_nodes(api, state)
+            await _announce_firmware(nodes, image)
+            await dashboard.create(api, state, registry, nodes, plan.minutes)
+            yield Stage(
+                state=state,
+                processes=processes,
+                broker=broker,
+                base=base,
+                api=api,
+                nodes=nodes,
+                registry=registry,
+            )
 
 
 _started = time.monotonic()
@@ -103,10 +118,12 @@ def _choose_ports(state: State, ports: Sequence[int]) -> None:
     ports = [port for port in ports if port != state.broker_port] or ports
     if state.port not in ports or not is_free(state.port):
         state.port = first_free(ports)
+    if not state.firmware_port or not is_free(state.firmware_port):
+        state.firmware_port = first_free(_FIRMWARE_PORTS)
 
 
 async def _start_rest(
-    processes: Processes, state: State, interval: float
+    processes: Processes, state: State, interval: float, authority: Path
 ) -> tuple[dict[str, Nodes], str]:
     """Start nodes and Home Assistant at once; return them and its address."""
     try:
@@ -121,6 +138,7 @@ async def _start_rest(
                         port=state.broker_port,
                         password=state.broker_password(each.home_id),
                         interval=interval,
+                        firmware_ca=authority,
                     )
                 )
                 for each in PLANS
@@ -137,6 +155,7 @@ async def _add_households(api: Api, state: State) -> None:
     await until(lambda: _runs(api), "Home Assistant has started", 60)
     say("households: " + ", ".join(each.name for each in PLANS))
     await households.add_missing(api, state)
+    await households.allow_firmware(api, state)
     found: dict[str, str] = {}
 
     async def loaded() -> bool:
@@ -152,13 +171,18 @@ async def _wait_for_nodes(api: Api, state: State) -> Registry:
     async def known() -> Registry | None:
         registry = await Registry.load(api, state)
         complete = all(
-            registry.has(plan.home_id, node_id, "relay", "online", *SENSORS)
+            registry.has(plan.home_id, node_id, *PARTS, *SENSORS)
             for plan in PLANS
             for node_id in plan.node_ids
         )
         return registry if complete else None
 
     return await until(known, "all nodes have their entities", _KNOWN_WITHIN)
+
+
+async def _announce_firmware(nodes: dict[str, Nodes], image: Image) -> None:
+    for plan in PLANS:
+        await firmware.announce(nodes[plan.home_id], plan.node_ids, image)
 
 
 async def _runs(api: Api) -> bool:

@@ -16,18 +16,20 @@ _FILE = "state.json"
 
 @dataclass(slots=True, kw_only=True)
 class State:
-    """Ports, passwords, and by `home_id` the config entries; Home Assistant keeps the rest.
+    """Ports, passwords, and by `home_id` the config entries and the host of their firmware.
 
-    Zero and empty: not known yet.
+    Home Assistant keeps the rest. Zero and empty: not known yet.
     """
 
     folder: Path
     broker_port: int = 0
     port: int = 0
+    firmware_port: int = 0
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     broker_passwords: dict[str, str] = field(default_factory=dict, repr=False)
     entries: dict[str, str] = field(default_factory=dict)
+    firmware_hosts: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, folder: Path) -> Self:

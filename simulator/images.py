@@ -78,7 +78,9 @@ class ImageServer:
         application = web.Application()
         application.router.add_get("/{path:.*}", self._answer)
         # Who is slow on purpose does not end by itself.
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(
+            application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls).start()
         self._port = self._runner.addresses[0][1]

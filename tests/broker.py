@@ -70,6 +70,16 @@ class Mosquitto:
         self.stop()
         self.start()
 
+    def change_users(self, users: Mapping[str, str]) -> None:
+        """Start anew with other passwords."""
+        self._users = users
+        self.restart()
+
+    def revoke_users(self, users: Mapping[str, str]) -> None:
+        """Take other passwords for whoever connects from now on; connections stay."""
+        self._write_passwords(users)
+        os.kill(self.pid, signal.SIGHUP)
+
     def freeze(self) -> None:
         """Stop its clock: connections stay, nothing is read or answered."""
         os.kill(self.pid, signal.SIGSTOP)

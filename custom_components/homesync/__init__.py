@@ -63,7 +63,7 @@ async def async_remove_config_entry_device(
     if entry.state is not ConfigEntryState.LOADED:
         return True
     node_id = entry.runtime_data.node_id_of(device)
-    return node_id is None or entry.runtime_data.remove_node(node_id)
+    return node_id is None or await entry.runtime_data.async_remove_node(node_id)
 
 
 async def _reload(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> None:

@@ -24,7 +24,7 @@ from homeassistant.helpers.selector import (
 from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
-from .client import PRESETS, Transport
+from .client import PRESETS, Cause, Transport
 from .const import (
     CONF_ALPN,
     CONF_CA,
@@ -57,6 +57,22 @@ SECRETS = frozenset(
     (CONF_PASSWORD, CONF_CLIENT_KEY, CONF_CLIENT_KEY_PASSPHRASE, CONF_WEBSOCKET_HEADERS)
 )
 
+_SECTIONS_OF_ERRORS = {
+    Cause.TLS_UNKNOWN_ISSUER: SECURITY,
+    Cause.TLS_SELF_SIGNED: SECURITY,
+    Cause.TLS_CLIENT_CERTIFICATE: SECURITY,
+    "client_certificate_missing": SECURITY,
+    "invalid_ca": SECURITY,
+    "invalid_client_certificate": SECURITY,
+    "invalid_client_key": SECURITY,
+    "invalid_client_key_passphrase": SECURITY,
+    Cause.WEBSOCKET: WEBSOCKET,
+    "invalid_websocket_headers": WEBSOCKET,
+    Cause.PROTOCOL_VERSION: PROTOCOL,
+    "invalid_prefix": PROTOCOL,
+}
+"""Where to look after an error that is shown above the form."""
+
 _TEXT = TextSelector()
 _LINES = TextSelector(TextSelectorConfig(multiline=True))
 _SECRET = TextSelector(
@@ -86,12 +102,28 @@ CREDENTIALS: VolDictType = {
 REAUTH_SCHEMA = vol.Schema(CREDENTIALS)
 
 
-def broker_schema(preset_name: str, *, new: bool) -> vol.Schema:
-    """Return the form for a new or a known household, filled in by a preset."""
+def broker_schema(
+    preset_name: str, *, new: bool, typed: Mapping[str, Any] | None = None, error: str = ""
+) -> vol.Schema:
+    """Return the form for a new or a known household, filled in by a preset.
+
+    A section is open if something is `typed` in it or the `error` is about it.
+    """
     preset = PRESETS[preset_name]
     household: VolDictType = (
         {vol.Required(CONF_NAME): _TEXT, vol.Optional(CONF_HOME_ID): _TEXT} if new else {}
     )
+    usual = preset_values(preset_name)
+    sections: VolDictType = {}
+    for name, schema in _sections(preset_name).items():
+        touched = any(
+            (typed or {}).get(marker, default) != default
+            for marker in schema.schema
+            for default in [usual.get(marker, _default(marker))]
+        )
+        wanted = name == SECURITY and preset.needs_client_certificate
+        opened = touched or wanted or _SECTIONS_OF_ERRORS.get(error) == name
+        sections[vol.Optional(name)] = section(schema, {"collapsed": not opened})
     return vol.Schema(
         {
             **household,
@@ -99,47 +131,45 @@ def broker_schema(preset_name: str, *, new: bool) -> vol.Schema:
             vol.Required(CONF_PORT, default=preset.port): cv.port,
             vol.Required(CONF_TLS, default=preset.tls): bool,
             **CREDENTIALS,
-            vol.Optional(SECURITY): section(
-                vol.Schema(
-                    {
-                        vol.Optional(CONF_CA): _LINES,
-                        vol.Optional(CONF_CLIENT_CERTIFICATE): _LINES,
-                        vol.Optional(CONF_CLIENT_KEY): _LINES,
-                        vol.Optional(CONF_CLIENT_KEY_PASSPHRASE): _SECRET,
-                        vol.Optional(CONF_ALPN): _TEXT,
-                        vol.Optional(CONF_VERIFY, default=True): bool,
-                    }
-                ),
-                {"collapsed": not preset.needs_client_certificate},
-            ),
-            vol.Optional(WEBSOCKET): section(
-                vol.Schema(
-                    {
-                        vol.Optional(CONF_TRANSPORT, default=Transport.TCP.value): choice(
-                            CONF_TRANSPORT, [transport.value for transport in Transport]
-                        ),
-                        vol.Optional(CONF_WEBSOCKET_PORT): cv.port,
-                        vol.Optional(CONF_WEBSOCKET_PATH, default=preset.websocket_path): _TEXT,
-                        vol.Optional(CONF_WEBSOCKET_HEADERS): _LINES,
-                    }
-                ),
-                {"collapsed": True},
-            ),
-            vol.Optional(PROTOCOL): section(
-                vol.Schema(
-                    {
-                        vol.Optional(CONF_PREFIX, default=DEFAULT_PREFIX): _TEXT,
-                        vol.Optional(CONF_VERSION, default=VERSION_AUTO): choice(
-                            CONF_VERSION, [VERSION_AUTO, VERSION_5, VERSION_311]
-                        ),
-                        vol.Optional(CONF_SESSION_EXPIRY, default=0): number(0, 60, "min"),
-                        vol.Optional(CONF_CLIENT_ID_BASE, default=DEFAULT_CLIENT_ID_BASE): _TEXT,
-                    }
-                ),
-                {"collapsed": True},
-            ),
+            **sections,
         }
     )
+
+
+def _sections(preset_name: str) -> dict[str, vol.Schema]:
+    transports = [transport.value for transport in Transport]
+    path = PRESETS[preset_name].websocket_path
+    security: VolDictType = {
+        vol.Optional(CONF_CA): _LINES,
+        vol.Optional(CONF_CLIENT_CERTIFICATE): _LINES,
+        vol.Optional(CONF_CLIENT_KEY): _LINES,
+        vol.Optional(CONF_CLIENT_KEY_PASSPHRASE): _SECRET,
+        vol.Optional(CONF_ALPN): _TEXT,
+        vol.Optional(CONF_VERIFY, default=True): bool,
+    }
+    websocket: VolDictType = {
+        vol.Optional(CONF_TRANSPORT, default=Transport.TCP.value): choice(
+            CONF_TRANSPORT, transports
+        ),
+        vol.Optional(CONF_WEBSOCKET_PORT): cv.port,
+        vol.Optional(CONF_WEBSOCKET_PATH, default=path): _TEXT,
+        vol.Optional(CONF_WEBSOCKET_HEADERS): _LINES,
+    }
+    protocol: VolDictType = {
+        vol.Optional(CONF_PREFIX, default=DEFAULT_PREFIX): _TEXT,
+        vol.Optional(CONF_VERSION, default=VERSION_AUTO): choice(
+            CONF_VERSION, [VERSION_AUTO, VERSION_5, VERSION_311]
+        ),
+        vol.Optional(CONF_SESSION_EXPIRY, default=0): number(0, 60, "min"),
+        vol.Optional(CONF_CLIENT_ID_BASE, default=DEFAULT_CLIENT_ID_BASE): _TEXT,
+    }
+    fields = {SECURITY: security, WEBSOCKET: websocket, PROTOCOL: protocol}
+    return {name: vol.Schema(each) for name, each in fields.items()}
+
+
+def _default(marker: vol.Optional) -> Any:
+    """Return what a field holds when nobody touches it."""
+    return None if isinstance(marker.default, vol.Undefined) else marker.default()
 
 
 def preset_values(preset_name: str) -> dict[str, Any]:

@@ -56,6 +56,9 @@ from .options_flow import HomeSyncOptionsFlow
 
 _LOGGER = logging.getLogger(__name__)
 
+# Seconds. A browser begins to listen for the end only when it shows the progress; of an
+# earlier end it never hears.
+_PROGRESS_LASTS = 1.0
 _HOME_ASSISTANT = "home_assistant"
 _FIELDS = {
     Cause.CANNOT_RESOLVE: CONF_HOST,
@@ -217,7 +220,7 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         """Try the broker, showing that it is being tried."""
         if self._try is None:
             # Never done at once: the same form would be sent again, for ever.
-            self._try = self.hass.async_create_task(self._connect(), eager_start=False)
+            self._try = self.hass.async_create_task(self._connect_visibly(), eager_start=False)
         if not self._try.done():
             return self.async_show_progress(
                 step_id="connect",
@@ -312,6 +315,14 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             for entry in self._async_current_entries(include_ignore=False)
         )
 
+    async def _connect_visibly(self) -> PreflightReport:
+        tried, _ = await asyncio.gather(
+            self._connect(), asyncio.sleep(_PROGRESS_LASTS), return_exceptions=True
+        )
+        if isinstance(tried, BaseException):
+            raise tried
+        return tried
+
     async def _connect(self) -> PreflightReport:
         dialect = HomeSyncDialect(self._typed[CONF_PREFIX], self._typed[CONF_HOME_ID])
         broker = await async_broker_settings(self.hass, self._typed, {})
@@ -321,7 +332,12 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         schema = (
             REAUTH_SCHEMA
             if form == "reauth_confirm"
-            else broker_schema(self._preset, new=form == "broker")
+            else broker_schema(
+                self._preset,
+                new=form == "broker",
+                typed=self._typed,
+                error=next(iter(self._errors.values()), ""),
+            )
         )
         fields = {str(marker) for marker in schema.schema}.difference(SECTIONS)
         errors = {

@@ -5,7 +5,14 @@ from typing import Final
 from homeassistant.const import Platform
 
 DOMAIN: Final = "homesync"
-PLATFORMS: Final = (Platform.BINARY_SENSOR, Platform.SENSOR, Platform.SWITCH)
+PLATFORMS: Final = (
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.LIGHT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+    Platform.UPDATE,
+)
 
 CONF_ACCEPTED_NODES: Final = "accepted_nodes"
 CONF_ALPN: Final = "alpn"

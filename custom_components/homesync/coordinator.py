@@ -5,8 +5,9 @@ of these keys write their state. A key that no platform knows yet is offered to 
 them, so new nodes and metrics appear without a reload.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import batched
 import logging
 import time
 
@@ -29,6 +30,7 @@ from .client import (
     BrokerSettings,
     CommandResult,
     ConnectionState,
+    Firmware,
     Household,
     HouseholdSettings,
     Limits,
@@ -49,14 +51,17 @@ from .const import (
     DOMAIN,
     NEW_NODES_ASK,
 )
+from .firmware_updates import FirmwareUpdates
 from .issues import HouseholdIssues
 from .names import unique_id
 from .new_nodes import NewNodes
 from .outcomes import announce
+from .paced import Paced
 from .queued import QueuedCommands
 
 _LOGGER = logging.getLogger(__name__)
 _LEARNED = (CONF_LEARNED_TRANSPORT, CONF_LEARNED_VERSION)
+_ENTITIES_AT_ONCE = 20  # Home Assistant needs 0.2 ms for each
 _SPREAD_PER_HOUSEHOLD = 0.1
 _WIDEST_SPREAD = 10.0
 
@@ -67,6 +72,7 @@ _DEVICE_FACTS = {
     MODEL: "model",
     MANUFACTURER: "manufacturer",
 }
+_UNTOLD = {"manufacturer": "HomeSync", "model": "Node"}
 
 type HomeSyncConfigEntry = ConfigEntry[HomeSyncCoordinator]
 type Target = tuple[str, str]
@@ -89,18 +95,17 @@ def _spread(hass: HomeAssistant) -> float:
 
 
 class _Platform:
-    """One platform's way to add entities, all of a loop turn at once."""
+    """One platform's way to add entities, a few at a time."""
 
     def __init__(self, build: EntityBuilder, add: AddConfigEntryEntitiesCallback) -> None:
         self.build = build
-        self.waiting: list[Entity] = []
-        self._add = add
+        self.add = add
+        self.waiting: list[tuple[str, Entity]] = []
 
-    def flush(self) -> None:
-        """Add what waits."""
-        if self.waiting:
-            entities, self.waiting = self.waiting, []
-            self._add(entities)
+    def take_chunks(self) -> Iterator[list[tuple[str, Entity]]]:
+        """Take what waits, with the id of each entity's node."""
+        waiting, self.waiting = self.waiting, []
+        return map(list, batched(waiting, _ENTITIES_AT_ONCE, strict=False))
 
 
 class HomeSyncCoordinator:
@@ -132,6 +137,9 @@ class HomeSyncCoordinator:
         )
         self._issues = HouseholdIssues(hass, entry)
         self._queued = QueuedCommands(hass, entry, self.household, self._issues)
+        self.firmware = FirmwareUpdates(
+            hass, entry, self.household, self._issues, self._on_catalogue
+        )
         self._was_reachable = False
         self._hass = hass
         self._platforms: list[_Platform] = []
@@ -139,6 +147,8 @@ class HomeSyncCoordinator:
         self._listeners: dict[str, dict[str, CALLBACK_TYPE]] = {}
         self._household_listeners: list[CALLBACK_TYPE] = []
         self._flushing = False
+        self._household_due = False
+        self._paced = Paced(hass.loop)
         self.device = dr.async_get(hass).async_get_or_create(
             config_entry_id=entry.entry_id,
             identifiers={(DOMAIN, entry.entry_id)},
@@ -169,7 +179,8 @@ class HomeSyncCoordinator:
             self._register_device(known)
             self.household.restore_node(known)
             for key, fact in _DEVICE_FACTS.items():
-                if (value := getattr(device, fact)) is not None:
+                value = getattr(device, fact)
+                if value is not None and value != _UNTOLD.get(fact):
                     self.household.restore_value(known, key, value)
 
     async def async_start(self) -> None:
@@ -181,13 +192,23 @@ class HomeSyncCoordinator:
         if option(self.entry, CONF_NEW_NODES) == NEW_NODES_ASK:
             self.household.accepts = NewNodes(self._hass, self.entry).is_accepted
         await self._queued.async_restore()
+        self.firmware.start()
         self.household.start()
 
     async def stop(self, _event: Event | None = None) -> None:
         """End the connection; nothing is left afterwards."""
+        self.firmware.stop()
         await self.household.stop()
+        self._paced.close()
         await self._queued.async_close()
         self._issues.clear()
+
+    async def async_install(self, node_id: str, firmware: Firmware | None = None) -> CommandResult:
+        """Have a node install firmware, by default its newest, and wait for the outcome.
+
+        Raises a translated ServiceValidationError for what no node is told to install.
+        """
+        return await self.firmware.async_install(node_id, firmware)
 
     def add_platform(self, build: EntityBuilder, add: AddConfigEntryEntitiesCallback) -> None:
         """Let a platform build entities for every known key and for those to come."""
@@ -195,7 +216,7 @@ class HomeSyncCoordinator:
         self._platforms.append(platform)
         for node_id, key in self._announced:
             self._offer(platform, node_id, key)
-        platform.flush()
+        self._flush()
 
     def listen(self, node_id: str, key: str, update: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `update` when a node's value or its availability changed."""
@@ -228,10 +249,11 @@ class HomeSyncCoordinator:
             None,
         )
 
-    def remove_node(self, node_id: str) -> bool:
-        """Forget a node that is gone; False while it is there."""
-        node = self.household.nodes.get(node_id)
-        if node is not None and self.reachable and node.is_there(time.time()):
+    async def async_remove_node(self, node_id: str) -> bool:
+        """Forget a node that is gone, and all that its broker keeps; False while it is there."""
+        if not self._is_there(node_id):
+            await self.household.clear_node(node_id)
+        if self._is_there(node_id):
             return False
         for target in [target for target in self._announced if target[0] == node_id]:
             del self._announced[target]
@@ -240,6 +262,10 @@ class HomeSyncCoordinator:
         self._issues.withdraw("node_limit")
         self._update_household()
         return True
+
+    def _is_there(self, node_id: str) -> bool:
+        node = self.household.nodes.get(node_id)
+        return node is not None and self.reachable and node.is_there(time.time())
 
     @callback
     def _on_state(self, state: ConnectionState) -> None:
@@ -264,9 +290,13 @@ class HomeSyncCoordinator:
         if self.reachable == self._was_reachable:
             return
         self._was_reachable = self.reachable
-        for listeners in self._listeners.values():
-            for notify in tuple(listeners.values()):
-                notify()
+        for node_id in self._listeners:
+            self._paced.add(partial(self._update_node, node_id))
+        self._paced.run()
+
+    def _update_node(self, node_id: str) -> None:
+        for update in tuple(self._listeners.get(node_id, {}).values()):
+            update()
 
     @callback
     def _on_result(self, result: CommandResult) -> None:
@@ -274,6 +304,13 @@ class HomeSyncCoordinator:
         announce(self._hass, self.entry, result, self._device_identifier(result.node_id))
         if result.reason is Reason.POISONOUS:
             self._issues.report("dead_letter", {"node": result.node_id, "command": result.kind})
+
+    @callback
+    def _on_catalogue(self) -> None:
+        """Let every node look whether there is newer firmware for it."""
+        for listeners in self._listeners.values():
+            if (update := listeners.get(FIRMWARE)) is not None:
+                update()
 
     @callback
     def _on_change(self, node: NodeState, keys: tuple[str, ...]) -> None:
@@ -286,13 +323,13 @@ class HomeSyncCoordinator:
             self._update_household()
         self._announce(node, keys)
         if ONLINE in keys:
-            for update in tuple(listeners.values()):
+            for update in dict.fromkeys(listeners.values()):
                 update()
             self._update_household()
         else:
-            for key in keys:
-                if (listener := listeners.get(key)) is not None:
-                    listener()
+            # An entity may listen to several of the keys, and is told once.
+            for update in dict.fromkeys(listeners[key] for key in keys if key in listeners):
+                update()
         if any(key in _DEVICE_FACTS for key in keys):
             self._update_device(node)
 
@@ -310,24 +347,32 @@ class HomeSyncCoordinator:
     def _offer(self, platform: _Platform, node_id: str, key: str) -> None:
         entity = platform.build(self, node_id, key)
         if entity is not None:
-            platform.waiting.append(entity)
+            platform.waiting.append((node_id, entity))
 
     def _flush(self) -> None:
         self._flushing = False
         for platform in self._platforms:
-            platform.flush()
+            for chunk in platform.take_chunks():
+                self._paced.add(partial(self._add, platform, chunk))
+        self._paced.run()
+
+    def _add(self, platform: _Platform, chunk: list[tuple[str, Entity]]) -> None:
+        # Nodes may have been removed since.
+        platform.add([entity for node_id, entity in chunk if node_id in self.household.nodes])
 
     def _device_identifier(self, node_id: str) -> tuple[str, str]:
         return (DOMAIN, unique_id(self.entry.entry_id, node_id))
 
     def _register_device(self, node_id: str) -> None:
-        dr.async_get(self._hass).async_get_or_create(
+        registry, identifier = dr.async_get(self._hass), self._device_identifier(node_id)
+        known = registry.async_get_device_by_identifier(identifier, self.entry.entry_id)
+        registry.async_get_or_create(
             config_entry_id=self.entry.entry_id,
-            identifiers={self._device_identifier(node_id)},
-            manufacturer="HomeSync",
-            model="Node",
+            identifiers={identifier},
             name=f"{self.entry.title} {node_id}",
             via_device_id=self.device.id,
+            # What a node told of itself outlives a restart.
+            **(_UNTOLD if known is None else {}),  # type: ignore[arg-type]  # texts all
         )
 
     def _update_device(self, node: NodeState) -> None:
@@ -344,6 +389,13 @@ class HomeSyncCoordinator:
             registry.async_update_device(device.id, **facts)  # type: ignore[arg-type]  # texts all
 
     def _update_household(self) -> None:
+        """Have the household's entities look, once for all that changes in this loop turn."""
+        if not self._household_due:
+            self._household_due = True
+            self._hass.loop.call_soon(self._tell_household)
+
+    def _tell_household(self) -> None:
+        self._household_due = False
         for update in tuple(self._household_listeners):
             update()
 

@@ -9,9 +9,10 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.restore_state import RestoreEntity
 
-from .client import LAST_SEEN, ONLINE, NodeState
+from .client import LAST_SEEN, ONLINE, Command, NodeState
 from .const import DOMAIN
 from .coordinator import HomeSyncCoordinator
+from .errors import raise_unless_confirmed
 from .names import unique_id
 
 
@@ -43,7 +44,7 @@ class HouseholdEntity(Entity):
 
 
 class NodeEntity(Entity):
-    """An entity of one value of a node.
+    """An entity of one value of a node; the values of the keys in `_also` concern it, too.
 
     Available while the household is reachable and the node has not said that it is
     offline; what tells of the offline node itself stays available.
@@ -51,6 +52,7 @@ class NodeEntity(Entity):
 
     _attr_has_entity_name = True
     _attr_should_poll = False
+    _also: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -75,7 +77,8 @@ class NodeEntity(Entity):
     @override
     async def async_added_to_hass(self) -> None:
         await self._restore()
-        self.async_on_remove(self.coordinator.listen(self.node_id, self._key, self._changed))
+        for key in (self._key, *self._also):
+            self.async_on_remove(self.coordinator.listen(self.node_id, key, self._changed))
         self._take_all()
 
     @callback
@@ -85,10 +88,17 @@ class NodeEntity(Entity):
 
     def _take_all(self) -> None:
         node = self.node
-        self._attr_available = self.coordinator.reachable and (
-            self._outlives_node or not node.offline
-        )
+        self._attr_available = self.coordinator.reachable and self._counts(node)
         self._take(node)
+
+    def _counts(self, node: NodeState) -> bool:
+        """Whether what is known of the node holds while its household is reachable."""
+        return self._outlives_node or not node.offline
+
+    async def _command(self, command: Command) -> None:
+        """Send a command and wait for the node's answer, which also changes the state."""
+        result = await self.coordinator.household.commands.execute(self.node_id, command)
+        raise_unless_confirmed(result, self.coordinator.entry.title)
 
     @abstractmethod
     def _take(self, node: NodeState) -> None:

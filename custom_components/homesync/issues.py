@@ -11,8 +11,17 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
 from .broker import option
-from .client import Cause, ConnectError, ConnectionState, Household
-from .const import CONF_CLIENT_CERTIFICATE, CONF_MAX_NODES, CONF_TLS, CONF_VERIFY, DOMAIN
+from .client import Cause, ConnectError, ConnectionState, Household, MqttVersion
+from .const import (
+    CONF_CLIENT_CERTIFICATE,
+    CONF_MAX_NODES,
+    CONF_TLS,
+    CONF_VERIFY,
+    CONF_VERSION,
+    DOMAIN,
+    VERSION_5,
+    VERSION_AUTO,
+)
 
 _LOGGER = logging.getLogger(__name__)
 _DAY = 86_400.0
@@ -101,6 +110,19 @@ def _retained_commands(household: Household, _entry: ConfigEntry) -> Placeholder
     return {"count": str(len(found)), "topic": found[0][:255]} if found else None
 
 
+def _older_mqtt(household: Household, entry: ConfigEntry) -> Placeholders | None:
+    """Report while a broker calls our MQTT 5 wrong so often that it is tried only rarely."""
+    error = household.error
+    chosen = entry.data.get(CONF_VERSION, VERSION_AUTO)
+    newer = chosen == VERSION_5 or (
+        chosen == VERSION_AUTO and household.learned.version is MqttVersion.V5
+    )
+    rarely = household.state is ConnectionState.ERROR
+    if error is None or error.cause is not Cause.PROTOCOL_ERROR or not (rarely and newer):
+        return None
+    return {"reason": str(error)}
+
+
 def _unproven(household: Household, _entry: ConfigEntry) -> Placeholders | None:
     connected = household.state is ConnectionState.CONNECTED
     if not connected or household.echo is None or not household.echo.unproven:
@@ -118,6 +140,7 @@ _KINDS = (
     _Kind("plan_limit", _because(Cause.QUOTA), severity=ir.IssueSeverity.ERROR),
     _Kind("banned", _because(Cause.BANNED), severity=ir.IssueSeverity.ERROR),
     _Kind("other_server", _other_server, fixable=True),
+    _Kind("older_mqtt", _older_mqtt, fixable=True, severity=ir.IssueSeverity.ERROR),
     _Kind("moved", _moved, severity=ir.IssueSeverity.ERROR),
     _Kind(
         "subscription_refused",
@@ -138,6 +161,7 @@ _REPORTED = {
     kind.key: kind
     for kind in (
         _Kind("node_limit", _never),
+        _Kind("firmware_catalogue", _never),
         _Kind("dead_letter", _never),
         _Kind("outbox_refused", _never),
         _Kind("outbox_set_aside", _never),

@@ -5,17 +5,23 @@ from homeassistant.const import EVENT_LOGBOOK_ENTRY, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .client import LED, RELAY, CommandResult
+from .client import FIRMWARE, LED, RELAY, RESTART, CommandResult
 from .const import CONF_HOME_ID, DOMAIN, EVENT_COMMAND
 from .errors import command_error
 from .names import unique_id
 
-_SHOWN_WITH = {"relay": (Platform.SWITCH, RELAY), "led": (Platform.LIGHT, LED)}
+_SHOWN_WITH = {
+    "relay": (Platform.SWITCH, RELAY),
+    "led": (Platform.LIGHT, LED),
+    "ota": (Platform.UPDATE, FIRMWARE),
+    "restart": (Platform.BUTTON, RESTART),
+}
 
 
 def outcome_of(result: CommandResult) -> dict[str, str | int | float | None]:
     """Return how a command ended, as actions and events tell it; latency in milliseconds."""
     return {
+        "action": result.action,
         "outcome": result.outcome.value,
         "request_id": result.request_id,
         "result": result.result,

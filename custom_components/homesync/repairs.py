@@ -1,17 +1,20 @@
 """Repairs that can be made with a click."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, override
 from urllib.parse import urlsplit
 
 from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
 from .broker import entry_unique_id, new_client_id
-from .const import CONF_CLIENT_ID
+from .client import HomeSyncError
+from .const import CONF_CLIENT_ID, CONF_VERSION, VERSION_311
+from .coordinator import HomeSyncConfigEntry
 
 
 async def async_create_fix_flow(
@@ -64,6 +67,35 @@ class OtherServerRepairFlow(_EntryRepairFlow):
         return _address((placeholders or {}).get("server", ""))
 
 
+class OlderMqttRepairFlow(_EntryRepairFlow):
+    """Has a household speak MQTT 3.1.1 and nothing else."""
+
+    @override
+    def _changes(self) -> dict[str, Any]:
+        return {CONF_VERSION: VERSION_311}
+
+
+class RetainedCommandsRepairFlow(ConfirmRepairFlow):
+    """Has a household's broker forget the commands that it keeps."""
+
+    def __init__(self, entry: HomeSyncConfigEntry) -> None:
+        self._entry = entry
+
+    @override
+    async def async_step_confirm(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        if user_input is not None:
+            if self._entry.state is not ConfigEntryState.LOADED:
+                return self.async_abort(reason="not_cleared")
+            household = self._entry.runtime_data.household
+            try:
+                household.clear_retained(household.retained_commands)
+            except HomeSyncError:
+                return self.async_abort(reason="not_cleared")
+        return await super().async_step_confirm(user_input)
+
+
 def _address(servers: str) -> dict[str, Any]:
     """Return the first of the servers that a broker names (MQTT 5 section 4.11)."""
     first = next(iter(servers.split()), "")
@@ -77,4 +109,9 @@ def _address(servers: str) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
-_FLOWS = {"rival": RivalRepairFlow, "other_server": OtherServerRepairFlow}
+_FLOWS: dict[str, Callable[[HomeSyncConfigEntry], RepairsFlow]] = {
+    "rival": RivalRepairFlow,
+    "other_server": OtherServerRepairFlow,
+    "older_mqtt": OlderMqttRepairFlow,
+    "retained_commands": RetainedCommandsRepairFlow,
+}

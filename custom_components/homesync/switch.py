@@ -11,7 +11,6 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .client import RELAY, RelayAction, RelayCommand
 from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator
 from .entity import NodeOnOffEntity
-from .errors import raise_unless_confirmed
 
 PARALLEL_UPDATES = 0
 
@@ -40,15 +39,8 @@ class RelaySwitch(NodeOnOffEntity, SwitchEntity):
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        await self._switch(RelayAction.ON)
+        await self._command(RelayCommand(RelayAction.ON))
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
-        await self._switch(RelayAction.OFF)
-
-    async def _switch(self, action: RelayAction) -> None:
-        """Wait for the node's answer, which also changes the state."""
-        result = await self.coordinator.household.commands.execute(
-            self.node_id, RelayCommand(action)
-        )
-        raise_unless_confirmed(result, self.coordinator.entry.title)
+        await self._command(RelayCommand(RelayAction.OFF))

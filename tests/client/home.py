@@ -15,7 +15,7 @@ from custom_components.homesync.client import (
 )
 from tests.broker import Mosquitto
 
-from .link import LOGGER, until
+from ..transport.link import LOGGER, until
 
 
 class Home:
@@ -71,9 +71,9 @@ class Home:
 class Stranger:
     """A client on the same broker that publishes whatever it likes."""
 
-    def __init__(self, mosquitto: Mosquitto) -> None:
+    def __init__(self, mosquitto: Mosquitto, client_id: str = "stranger") -> None:
         self._mosquitto = mosquitto
-        self._client = gmqtt.Client("stranger")
+        self._client = gmqtt.Client(client_id)
         self.seen: list[tuple[str, bytes]] = []
         self._client.on_message = self._message
         self._listening = asyncio.Event()

@@ -6,8 +6,8 @@ import pytest
 
 from custom_components.homesync.client import Outcome, Reason, RelayAction, RelayCommand
 
-from .packets import packet, publish
-from .villa import ON, ROOT, Villa
+from ..transport.packets import packet, publish
+from .villa import ROOT, Villa
 from .virtual_time import on_virtual_time
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -62,7 +62,7 @@ async def test_f40_an_unanswered_command_times_out_after_four_sends_with_one_id(
     async with Villa() as villa:
         villa.household.restore_node("plug-1")
         begin = asyncio.get_running_loop().time()
-        result = await villa.household.execute("plug-1", RelayCommand(RelayAction.TOGGLE))
+        result = await villa.execute(command=RelayCommand(RelayAction.TOGGLE))
         assert (result.outcome, result.reason) == (Outcome.TIMED_OUT, Reason.NO_ANSWER)
         assert asyncio.get_running_loop().time() - begin == pytest.approx(27)
         assert [content["action"] for _, content, _ in villa.commands] == ["toggle"] * 4
@@ -73,23 +73,23 @@ async def test_f40_an_unanswered_command_times_out_after_four_sends_with_one_id(
 async def test_a_node_that_is_offline_gets_no_command() -> None:
     async with Villa() as villa:
         await villa.arrive("plug-1/status/online", {"online": False})
-        result = await villa.household.execute("plug-1", ON)
+        result = await villa.execute()
         assert (result.outcome, result.reason) == (Outcome.REJECTED, Reason.NODE_OFFLINE)
         assert villa.commands == []
 
 
 @on_virtual_time
-async def test_without_a_connection_a_command_is_dropped_at_once() -> None:
+async def test_without_a_connection_a_command_is_rejected_at_once() -> None:
     async with Villa() as villa:
         villa.household.restore_node("plug-1")
         await villa.household.stop()
-        result = await villa.household.execute("plug-1", ON)
+        result = await villa.execute()
         assert (result.outcome, result.reason) == (Outcome.CANCELLED, Reason.STOPPED)
     fresh = Villa()
     async with fresh:
         await fresh.household._session.stop()
-        result = await fresh.household.execute("plug-1", ON)
-        assert (result.outcome, result.reason) == (Outcome.DROPPED, Reason.NOT_CONNECTED)
+        result = await fresh.execute()
+        assert (result.outcome, result.reason) == (Outcome.REJECTED, Reason.NOT_CONNECTED)
 
 
 @on_virtual_time
@@ -104,10 +104,16 @@ async def test_f43_answers_that_do_not_match_are_counted_and_confirm_nothing() -
         await villa.arrive("plug-2/response/command", good)
         await villa.arrive("stranger/response/command", good)
         await villa.arrive("plug-1/response/ota", good)
-        assert villa.household.counts["unmatched_answer"] == 4
         await villa.arrive("plug-1/response/command", good, retain=True)
-        assert villa.household.counts["retained_answer"] == 1
         await villa.arrive(b"homesync/chalet/nodes/plug-1/response/command", good)
+        assert villa.household.counts == {
+            "superseded": 0,
+            "unmatched_answer": 2,
+            "foreign_answer": 1,
+            "misplaced_answer": 1,
+            "retained_answer": 1,
+            "foreign_topic": 1,
+        }
         await villa.arrive(b"homesync/villa/nodes/plug-1/command/relay", good)
         await villa.arrive("plug-1/status/relay", {**good, "state": "off"})
         assert not task.done()
@@ -130,7 +136,8 @@ async def test_f41_f42_a_late_and_a_second_answer_change_nothing() -> None:
         await villa.answer(result="on")
         assert (await task).result == "off"
         assert villa.told == [("status/relay", False)]
-        assert villa.household.counts["unmatched_answer"] == 2
+        assert villa.household.counts["late_answer"] == 1
+        assert villa.household.counts["repeated_answer"] == 1
 
 
 @pytest.mark.parametrize("rest", ["status/relay", "status/online"])
@@ -193,7 +200,7 @@ async def test_f52_stopping_ends_open_commands_and_they_learn_it() -> None:
     async with Villa() as villa:
         villa.household.restore_node("plug-1")
         tasks = [await villa.command()]
-        tasks.append(asyncio.create_task(villa.household.execute("plug-1", ON)))
+        tasks.append(villa.execute())
         await villa.household.stop()
         results = await asyncio.gather(*tasks)
         assert {(each.outcome, each.reason) for each in results} == {
@@ -206,16 +213,16 @@ async def test_a_forgotten_node_is_taken_off_the_broker_and_stays_away() -> None
     async with Villa() as villa:
         for node_id in ("plug-1", "plug-2", "plug-1", "plug-2"):
             await villa.arrive(f"{node_id}/status/online", {"online": True})
-        assert len(villa.household._routes) == 2
+        assert len(villa.household._intake._routes) == 2
         villa.changes.clear()
         villa.household.remove_node("plug-1")
-        assert not [each for each in villa.household._routes if b"plug-1" in each]
+        assert not [each for each in villa.household._intake._routes if b"plug-1" in each]
         await villa.settle()
         assert [(topic, header) for topic, _, header in villa.commands] == [
             (f"{ROOT}/plug-1/status/{leaf}", 0x33)
-            for leaf in ("online", "relay", "firmware", "rssi")
+            for leaf in ("firmware", "info", "led", "online", "relay", "rssi")
         ]
-        for leaf in ("online", "relay", "firmware", "rssi"):
+        for leaf in ("firmware", "info", "led", "online", "relay", "rssi"):
             await villa.arrive(f"plug-1/status/{leaf}", b"")
         assert list(villa.household.nodes) == ["plug-2"]
         assert villa.changes == []
@@ -233,7 +240,7 @@ async def test_a_node_can_be_forgotten_without_a_connection() -> None:
 
 
 @on_virtual_time
-async def test_an_answer_of_a_node_that_was_forgotten_meanwhile_still_ends_the_command(
+async def test_a_node_that_is_forgotten_takes_its_open_commands_along(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with Villa() as villa:
@@ -246,9 +253,12 @@ async def test_an_answer_of_a_node_that_was_forgotten_meanwhile_still_ends_the_c
         request_id = villa.commands[0][1]["request_id"]
         answer = b'{"request_id": "%s", "status": "success", "result": "on"}' % request_id.encode()
         villa.peer.send(
-            publish(f"{ROOT}/plug-1/status/relay".encode(), b'{"state": "off"}')
-            + publish(f"{ROOT}/plug-1/response/command".encode(), answer)
+            publish(4, f"{ROOT}/plug-1/status/relay".encode(), b'{"state": "off"}')
+            + publish(4, f"{ROOT}/plug-1/response/command".encode(), answer)
         )
-        assert (await task).outcome is Outcome.CONFIRMED
+        result = await task
+        assert (result.outcome, result.reason) == (Outcome.CANCELLED, Reason.WITHDRAWN)
+        await villa.settle()
+        assert villa.household.counts["late_answer"] == 1
         assert not villa.household.nodes
     assert not [each for each in caplog.records if each.levelname == "ERROR"]

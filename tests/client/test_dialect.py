@@ -1,25 +1,19 @@
-"""Telemetry, answers and commands of the HomeSync dialect."""
+"""Topics, telemetry and commands of the HomeSync dialect."""
 
 from datetime import datetime
-from functools import partial
 import json
 from typing import Any
 
-from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.homesync.client import HomeSyncDialect, RelayAction, RelayCommand
 from custom_components.homesync.client.errors import InvalidSettingError, ProtocolError
-from custom_components.homesync.client.protocol.homesync import relay_result
 from custom_components.homesync.client.protocol.topics import NodeTopic
-from custom_components.homesync.client.records import Publication, Reading, Response
-
-from .refusals import refusal
+from custom_components.homesync.client.records import Publication, Reading
 
 ARRIVAL = 1_738_852_200.0  # 2025-02-06T14:30:00Z
 DIALECT = HomeSyncDialect("homesync", "villa")
 POWER = NodeTopic("plug-1", "telemetry", "power")
-ANSWER = NodeTopic("plug-1", "response", "command")
 
 
 class Complaints(list[ProtocolError]):
@@ -32,12 +26,6 @@ def read(payload: dict[str, Any] | bytes, target: NodeTopic = POWER) -> tuple[Re
     complaints = Complaints()
     raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     return DIALECT.decode_reading(target, raw, ARRIVAL, complaints.append), complaints
-
-
-def answer(**content: Any) -> tuple[Response, Complaints]:
-    complaints = Complaints()
-    raw = json.dumps({"request_id": "id-1", "status": "success", **content}).encode()
-    return DIALECT.decode_response(ANSWER, raw, ARRIVAL, complaints.append), complaints
 
 
 def test_three_disjoint_filters_ask_for_what_nodes_send() -> None:
@@ -63,6 +51,10 @@ def test_no_dialect_is_made_of_texts_that_are_no_ids(prefix: str, home_id: str) 
         "status/relay",
         "status/firmware",
         "status/rssi",
+        "status/led",
+        "status/info",
+        "command/relay",
+        "command/own",
         "response/command",
         "response/ota",
     ],
@@ -74,7 +66,7 @@ def test_the_topics_of_the_protocol_are_known(rest: str) -> None:
 
 @pytest.mark.parametrize(
     "rest",
-    ["status/uptime", "status/", "response/relay", "command/relay", "other/x", "Status/relay"],
+    ["status/uptime", "status/", "response/relay", "commands/relay", "other/x", "Status/relay"],
 )
 def test_other_topics_are_not(rest: str) -> None:
     with pytest.raises(ProtocolError):
@@ -121,82 +113,6 @@ def test_f34_a_bad_quality_is_refused_and_the_value_counts_all_the_same(quality:
     assert len(complaints) == 1
 
 
-@given(st.binary() | st.dictionaries(st.text(), st.text()).map(lambda d: json.dumps(d).encode()))
-def test_any_payload_on_any_topic_is_decoded_or_refused(payload: bytes) -> None:
-    ignored = Complaints()
-    for branch, leaf in (
-        ("telemetry", "power"),
-        ("telemetry", "own"),
-        ("status", "online"),
-        ("status", "relay"),
-        ("status", "firmware"),
-        ("status", "rssi"),
-        ("response", "command"),
-    ):
-        target = NodeTopic("plug-1", branch, leaf)
-        decode: Any = {
-            "telemetry": DIALECT.decode_reading,
-            "status": DIALECT.decode_status,
-            "response": DIALECT.decode_response,
-        }[branch]
-        kind = refusal(partial(decode, target, payload, ARRIVAL, ignored.append))
-        assert kind in {None, "malformed_json"} or leaf in {"power", "own", "command"}
-
-
-def test_an_answer_names_its_request_and_what_holds_now() -> None:
-    response, complaints = answer(result="on", timestamp="2025-02-06T14:29:00Z")
-    assert response == Response(
-        node_id="plug-1",
-        request_id="id-1",
-        success=True,
-        result="on",
-        error=None,
-        at=ARRIVAL - 60,
-        stamped=True,
-    )
-    assert not complaints
-
-
-def test_a_refusal_tells_why() -> None:
-    response, complaints = answer(status="error", error="overload protection")
-    assert (response.success, response.error) == (False, "overload protection")
-    assert not complaints
-
-
-@pytest.mark.parametrize("status", ["ok", "", None, True, ["success"], {"success": 1}])
-def test_an_answer_with_another_status_is_none(status: Any) -> None:
-    with pytest.raises(ProtocolError):
-        answer(status=status)
-
-
-@pytest.mark.parametrize("request_id", [None, "", 5, "x" * 65, ["id-1"]])
-def test_an_answer_without_a_request_id_is_none(request_id: Any) -> None:
-    with pytest.raises(ProtocolError):
-        answer(request_id=request_id)
-
-
-@pytest.mark.parametrize("error", [5, True, "x" * 256, ["why"]])
-def test_a_refusal_with_an_unreadable_reason_is_a_refusal_all_the_same(error: Any) -> None:
-    response, complaints = answer(status="error", error=error)
-    assert (response.success, response.error) == (False, None)
-    assert complaints.kinds == ["invalid_field"]
-
-
-@pytest.mark.parametrize("result", [True, 1, "x" * 256, "", {"state": "on"}])
-def test_a_success_with_an_unreadable_result_is_a_success_all_the_same(result: Any) -> None:
-    response, complaints = answer(result=result)
-    assert (response.success, response.result) == (True, None)
-    assert complaints.kinds == ["invalid_field"]
-
-
-@pytest.mark.parametrize(
-    ("result", "relay"), [("on", True), ("off", False), ("applied", None), (None, None)]
-)
-def test_the_result_tells_the_relays_state(result: str | None, *, relay: bool | None) -> None:
-    response, _ = answer(result=result)
-    assert relay_result(response) is relay
-
-
 @pytest.mark.parametrize("action", RelayAction)
 def test_f49_a_command_is_sent_with_qos_1_and_never_retained(action: RelayAction) -> None:
     message = DIALECT.encode_command("plug-1", RelayCommand(action), "id-1", ARRIVAL + 0.25)
@@ -220,5 +136,5 @@ def test_s01_no_command_goes_to_what_is_no_id(node_id: str) -> None:
 def test_a_node_is_forgotten_with_an_empty_retained_message_on_each_status_topic() -> None:
     assert DIALECT.forget_node("plug-1") == [
         Publication(f"homesync/villa/nodes/plug-1/status/{leaf}", b"", 1, retain=True)
-        for leaf in ("online", "relay", "firmware", "rssi")
+        for leaf in ("firmware", "info", "led", "online", "relay", "rssi")
     ]

@@ -247,6 +247,16 @@ def test_a_reset_passes_without_a_clock_that_can_be_relied_on(
     assert meter.shown == 0.1
 
 
+def test_times_of_two_clocks_are_not_compared(meter: Meter) -> None:
+    meter.say(50.0, stamped=False)
+    meter.say(0.1, stamped=False)
+    meter.say(0.1, 250, stamped=True)
+    meter.say(0.1, stamped=True)
+    assert meter.shown == 50.0
+    meter.say(0.1, 20, stamped=True)
+    assert meter.shown == 0.1
+
+
 @pytest.mark.parametrize("jump", [-7200.0, 86_400.0 * 365])
 def test_a_clock_that_is_set_does_not_make_a_false_zero_pass(meter: Meter, jump: float) -> None:
     meter.say(50.0, stamped=False)

@@ -9,6 +9,7 @@ import pytest
 
 from custom_components.homesync.client import (
     ConnectionState,
+    Delivery,
     Outcome,
     Reason,
     RelayAction,
@@ -18,8 +19,8 @@ from custom_components.homesync.client import (
 from simulator import Behaviour, Broker, Node, NodeConfig
 from tests.broker import Mosquitto
 
+from ..transport.link import until
 from .home import Home, Stranger
-from .link import until
 
 ON, OFF, TOGGLE = (RelayCommand(action) for action in RelayAction)
 
@@ -66,19 +67,19 @@ async def test_telemetry_is_told_value_by_value(home: Home, node: Node) -> None:
 
 
 async def test_a_command_is_confirmed_and_the_state_follows(home: Home, node: Node) -> None:
-    result = await home.household.execute("plug-1", ON)
+    result = await home.household.commands.execute("plug-1", ON)
     assert (result.outcome, result.result, result.attempts) == (Outcome.CONFIRMED, "on", 1)
     assert result.latency is not None
     assert home.plug.get("status/relay") is True
     assert node.relay is True
-    result = await home.household.execute("plug-1", TOGGLE)
+    result = await home.household.commands.execute("plug-1", TOGGLE)
     assert result.result == "off"
     await home.knows("status/relay", False)
 
 
 async def test_f45_a_command_is_rejected_in_the_nodes_words(home: Home, node: Node) -> None:
     node.behaviour = Behaviour(reject="overload protection")
-    result = await home.household.execute("plug-1", ON)
+    result = await home.household.commands.execute("plug-1", ON)
     assert (result.outcome, result.reason) == (Outcome.REJECTED, Reason.REFUSED_BY_NODE)
     assert result.detail == "overload protection"
     assert home.plug.get("status/relay") is False
@@ -89,7 +90,7 @@ async def test_f40_a_deaf_node_is_asked_again_with_the_same_id(
 ) -> None:
     monkeypatch.setattr(inflight, "_FIRST_GAP", 0.01)
     node.behaviour = Behaviour(deaf=True)
-    result = await home.household.execute("plug-1", ON, timeout=0.05, retries=2)
+    result = await home.household.commands.execute("plug-1", ON, Delivery(timeout=0.05, retries=2))
     assert (result.outcome, result.reason) == (Outcome.TIMED_OUT, Reason.NO_ANSWER)
     assert result.attempts == 3
     await until(lambda: len(node.received) == 3)
@@ -103,7 +104,7 @@ async def test_f46_a_lost_answer_is_given_again_and_the_command_carried_out_once
 ) -> None:
     monkeypatch.setattr(inflight, "_FIRST_GAP", 0.01)
     node.behaviour = Behaviour(skip_first=1)
-    result = await home.household.execute("plug-1", TOGGLE, timeout=0.2)
+    result = await home.household.commands.execute("plug-1", TOGGLE, Delivery(timeout=0.2))
     assert (result.outcome, result.result, result.attempts) == (Outcome.CONFIRMED, "on", 2)
     assert len(node.executed) == 1
     assert node.relay is True
@@ -111,15 +112,15 @@ async def test_f46_a_lost_answer_is_given_again_and_the_command_carried_out_once
 
 async def test_f42_an_answer_given_twice_counts_once(home: Home, node: Node) -> None:
     node.behaviour = Behaviour(twice=True)
-    result = await home.household.execute("plug-1", ON)
+    result = await home.household.commands.execute("plug-1", ON)
     assert result.outcome is Outcome.CONFIRMED
-    await home.counted("unmatched_answer", 1)
+    await home.counted("repeated_answer", 1)
     assert home.household.counts["confirmed"] == 1
 
 
 async def test_f43_an_answer_to_another_id_confirms_nothing(home: Home, node: Node) -> None:
     node.behaviour = Behaviour(wrong_id=True)
-    result = await home.household.execute("plug-1", ON, timeout=0.2, retries=0)
+    result = await home.household.commands.execute("plug-1", ON, Delivery(timeout=0.2, retries=0))
     assert result.outcome is Outcome.TIMED_OUT
     assert home.household.counts["unmatched_answer"] == 1
 
@@ -128,7 +129,7 @@ async def test_f31_a_broker_that_restarts_meanwhile_loses_no_command(
     home: Home, node: Node, mosquitto: Mosquitto
 ) -> None:
     node.behaviour = Behaviour(silent=True)
-    task = asyncio.create_task(home.household.execute("plug-1", TOGGLE))
+    task = asyncio.create_task(home.household.commands.execute("plug-1", TOGGLE))
     await until(lambda: len(node.executed) == 1)
     home.may_reconnect.clear()
     mosquitto.kill()
@@ -144,10 +145,17 @@ async def test_f31_a_broker_that_restarts_meanwhile_loses_no_command(
     await home.knows("status/relay", True)
 
 
-async def test_toggles_in_a_row_are_carried_out_one_by_one(home: Home, node: Node) -> None:
-    results = await asyncio.gather(*(home.household.execute("plug-1", TOGGLE) for _ in range(20)))
-    assert [each.result for each in results] == ["on", "off"] * 10
-    assert len(node.executed) == 20
+async def test_f47_of_100_toggles_the_first_and_the_last_are_carried_out(
+    home: Home, node: Node
+) -> None:
+    commands = home.household.commands
+    results = await asyncio.gather(*(commands.execute("plug-1", TOGGLE) for _ in range(100)))
+    first, *others, last = results
+    assert (first.result, last.result) == ("on", "off")
+    assert {(each.outcome, each.reason, each.attempts) for each in others} == {
+        (Outcome.CANCELLED, Reason.SUPERSEDED, 0)
+    }
+    assert len(node.executed) == 2
     await home.knows("status/relay", False)
 
 
@@ -156,11 +164,11 @@ async def test_f60_the_last_will_makes_a_node_offline_and_its_return_online(
 ) -> None:
     node.die()
     await home.knows("status/online", False)
-    result = await home.household.execute("plug-1", ON)
+    result = await home.household.commands.execute("plug-1", ON)
     assert (result.outcome, result.reason) == (Outcome.REJECTED, Reason.NODE_OFFLINE)
     await node.start()
     await home.knows("status/online", True)
-    assert (await home.household.execute("plug-1", ON)).outcome is Outcome.CONFIRMED
+    assert (await home.household.commands.execute("plug-1", ON)).outcome is Outcome.CONFIRMED
 
 
 async def test_f33_malformed_telemetry_leaves_the_last_good_value(home: Home, node: Node) -> None:
@@ -178,8 +186,8 @@ async def test_f33_malformed_telemetry_leaves_the_last_good_value(home: Home, no
 async def test_f49_no_command_is_retained_on_the_wire(
     home: Home, node: Node, mosquitto: Mosquitto
 ) -> None:
-    await home.household.execute("plug-1", ON)
-    await home.household.execute("plug-1", OFF)
+    await home.household.commands.execute("plug-1", ON)
+    await home.household.commands.execute("plug-1", OFF)
     flags = re.findall(r"Received PUBLISH from hs-villa \((.+?), m\d+, '(.+?)'", mosquitto.log)
     commands = [each for each in flags if "/_echo/" not in each[1]]
     assert commands == [("d0, q1, r0", "homesync/villa/nodes/plug-1/command/relay")] * 2
@@ -205,7 +213,7 @@ async def test_a_removed_node_is_gone_for_the_next_household_too(
 
 async def test_f52_stopping_during_a_command_ends_it(home: Home, node: Node) -> None:
     node.behaviour = Behaviour(silent=True)
-    task = asyncio.create_task(home.household.execute("plug-1", ON))
+    task = asyncio.create_task(home.household.commands.execute("plug-1", ON))
     await until(lambda: node.executed)
     await home.household.stop()
     result = await task

@@ -5,10 +5,10 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.homesync.client import NodeState, household as household_module, inbox
+from custom_components.homesync.client import NodeState, household, inbox, intake
 
-from .link import LOGGER
-from .packets import publish
+from ..transport.link import LOGGER
+from ..transport.packets import publish
 from .villa import ROOT, Villa
 from .virtual_time import on_virtual_time
 
@@ -36,7 +36,6 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
         ("plug-1/response/command", b"[]", "malformed_json"),
         ("plug-1/response/command", b'{"status": "success"}', "invalid_field"),
         ("plug-1/status/nonsense", b"{}", "unknown_topic"),
-        ("plug-1/command/relay", b"{}", "unknown_topic"),
         ("_echo/status/relay", b"{}", "invalid_topic"),
         ("plug-1/status/re\0lay", b"{}", "invalid_topic"),
     ],
@@ -118,7 +117,7 @@ async def test_s04_the_last_place_is_given_once_within_a_batch() -> None:
     async with Villa(max_nodes=1) as villa:
         villa.peer.send(
             b"".join(
-                publish(f"{ROOT}/n-{number}/telemetry/power".encode(), b'{"value": 1}')
+                publish(4, f"{ROOT}/n-{number}/telemetry/power".encode(), b'{"value": 1}')
                 for number in range(3)
             )
         )
@@ -130,23 +129,29 @@ async def test_s04_the_last_place_is_given_once_within_a_batch() -> None:
 @on_virtual_time
 async def test_without_a_listener_a_refused_node_is_only_counted() -> None:
     async with Villa(max_nodes=0) as villa:
-        villa.household.on_node_refused = None
+        villa.household.on_node_refused = household._nobody_cares
         await villa.arrive("n/status/online", {"online": True})
         assert villa.household.counts["node_refused"] == 1
 
 
+@pytest.mark.parametrize("asked", ["on_node_refused", "accepts"])
 @on_virtual_time
-async def test_somebody_who_fails_to_learn_of_a_refused_node_does_not_end_the_connection() -> None:
-    def fail(_: str) -> None:
+async def test_somebody_who_fails_when_asked_about_a_node_does_not_end_the_connection(
+    asked: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: str) -> bool:
         raise ZeroDivisionError
 
     async with Villa(max_nodes=1) as villa:
-        villa.household.on_node_refused = fail
-        await villa.arrive("plug-1/telemetry/power", {"value": 1})
+        villa.household.restore_node("plug-1")
+        setattr(villa.household, asked, fail)
         await villa.arrive("stranger/telemetry/power", {"value": 1})
         await villa.arrive("plug-1/telemetry/power", {"value": 2})
         assert villa.node.get("telemetry/power") == 2
+        assert list(villa.household.nodes) == ["plug-1"]
         assert len(villa.broker.peers) == 1
+    errors = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    assert errors == [f"Unexpected failure with a message on b'{ROOT}/stranger/telemetry/power'"]
 
 
 @on_virtual_time
@@ -154,7 +159,7 @@ async def test_the_last_place_is_given_once_to_whoever_tells_a_status_first() ->
     async with Villa(max_nodes=1) as villa:
         villa.peer.send(
             b"".join(
-                publish(f"{ROOT}/n-{number}/status/online".encode(), b'{"online": true}')
+                publish(4, f"{ROOT}/n-{number}/status/online".encode(), b'{"online": true}')
                 for number in range(3)
             )
         )
@@ -173,9 +178,9 @@ async def test_what_waits_for_a_node_that_is_being_removed_takes_nothing_back() 
 
         villa.household.add_change_listener(remove)
         villa.peer.send(
-            publish(f"{ROOT}/plug-1/status/relay".encode(), b'{"state": "on"}')
-            + publish(f"{ROOT}/plug-1/telemetry/power".encode(), b"")
-            + publish(f"{ROOT}/plug-1/status/rssi".encode(), b"")
+            publish(4, f"{ROOT}/plug-1/status/relay".encode(), b'{"state": "on"}')
+            + publish(4, f"{ROOT}/plug-1/telemetry/power".encode(), b"")
+            + publish(4, f"{ROOT}/plug-1/status/rssi".encode(), b"")
         )
         await villa.settle()
         assert not villa.household.nodes
@@ -183,12 +188,12 @@ async def test_what_waits_for_a_node_that_is_being_removed_takes_nothing_back() 
 
 @on_virtual_time
 async def test_s04_so_many_topics_are_remembered_and_the_others_work_all_the_same() -> None:
-    with patch.object(household_module, "_MAX_ROUTES", 2):
+    with patch.object(intake, "_MAX_ROUTES", 2):
         async with Villa() as villa:
             villa.household.restore_node("plug-1")
             for number in range(5):
                 await villa.arrive(f"plug-1/telemetry/own-{number}", {"value": number})
-            assert len(villa.household._routes) == 2
+            assert len(villa.household._intake._routes) == 2
             assert [value for _, value in villa.told] == [0, 1, 2, 3, 4]
 
 
@@ -204,7 +209,7 @@ async def test_f38_when_too_much_waits_reading_pauses_until_there_is_room() -> N
         ):
             villa.peer.send(
                 b"".join(
-                    publish(f"{ROOT}/plug-1/telemetry/own-{number}".encode(), b'{"value": 1}')
+                    publish(4, f"{ROOT}/plug-1/telemetry/own-{number}".encode(), b'{"value": 1}')
                     for number in range(30)
                 )
             )

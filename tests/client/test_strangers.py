@@ -9,8 +9,8 @@ import pytest
 from custom_components.homesync.client import Outcome, RelayAction, RelayCommand
 from tests.broker import Mosquitto
 
+from ..transport.link import until
 from .home import Home, Stranger
-from .link import until
 
 ON = RelayCommand(RelayAction.ON)
 
@@ -43,7 +43,7 @@ async def test_s02_an_answer_from_anywhere_else_confirms_nothing(mosquitto: Mosq
     ):
         for home, node_id in product((villa, chalet), ("plug-1", "plug-2")):
             home.household.restore_node(node_id)
-        task = asyncio.create_task(villa.household.execute("plug-1", ON))
+        task = asyncio.create_task(villa.household.commands.execute("plug-1", ON))
         await until(lambda: stranger.seen)
         ((topic, payload),) = stranger.seen
         assert topic == "homesync/villa/nodes/plug-1/command/relay"
@@ -60,7 +60,9 @@ async def test_s02_an_answer_from_anywhere_else_confirms_nothing(mosquitto: Mosq
                 stranger.publish(f"{home_id}/nodes/{node_id}/response/{leaf}", forged)
         wrong = json.dumps({**answer, "request_id": "0" * 32})
         stranger.publish("villa/nodes/plug-1/response/command", wrong)
-        await villa.counted("unmatched_answer", 4)
+        await villa.counted("unmatched_answer", 1)
+        await villa.counted("foreign_answer", 2)
+        await villa.counted("misplaced_answer", 1)
         await chalet.counted("unmatched_answer", 4)
         assert not task.done()
         assert villa.plug.get("status/relay") is None
@@ -94,7 +96,7 @@ async def test_s04_invented_nodes_end_at_the_limit(mosquitto: Mosquitto) -> None
         await home.counted("node_refused", 490)
         assert list(home.household.nodes) == [f"n-{number}" for number in range(10)]
         assert len(refused) == 490
-        assert len(home.household._routes) <= 10
+        assert len(home.household._intake._routes) <= 10
 
 
 async def test_a_topic_is_resolved_once_and_then_remembered(

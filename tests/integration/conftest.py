@@ -1,6 +1,7 @@
 """The real Home Assistant with the integration, against a real broker."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import PropertyMock, patch
 
@@ -25,6 +26,14 @@ type StartNode = Callable[..., Awaitable[Node]]
 type StartScripted = Callable[..., Awaitable[ScriptedBroker]]
 
 
+@pytest.fixture
+def hass_config_dir(tmp_path: Path) -> str:
+    """A folder of the test's own: queued commands are written into it."""
+    folder = tmp_path / "config"
+    (folder / ".storage").mkdir(parents=True)
+    return str(folder)
+
+
 @pytest.fixture(autouse=True)
 def _custom_integrations(enable_custom_integrations: None) -> None:
     """Let Home Assistant load what is under test."""
@@ -36,6 +45,9 @@ def _short_waits() -> Iterator[None]:
     with (
         patch("custom_components.homesync.broker.Timing", quick()),
         patch("custom_components.homesync.client.transport.preflight._ECHO_WITHIN", 0.3),
+        patch("custom_components.homesync.config_flow._PROGRESS_LASTS", 0),
+        # All at once, however slow the machine is; pacing has tests of its own.
+        patch("custom_components.homesync.paced._SLICE_SECONDS", 60),
     ):
         yield
 

@@ -10,6 +10,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.homesync.const import PLATFORMS
 from tests.broker import Mosquitto
 
 from .conftest import SetUp
@@ -28,9 +29,22 @@ READINGS: dict[str, tuple[float, str | None]] = {
     "temperature": (21.5, "°C"),
     "soil_moisture": (41, "%"),
 }
+INFO = {
+    "model": "Plug S",
+    "manufacturer": "Example Works",
+    "hardware": "rev B",
+    "capabilities": ["relay", "led", "ota", "restart", "identify"],
+    "effects": ["rainbow", "blink"],
+    "available": {
+        "version": "1.3.0",
+        "url": "https://firmware.example/plug-s-1.3.0.bin",
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "notes": "Measures twice as often.",
+    },
+}
 
 
-@pytest.fixture(params=[Platform.BINARY_SENSOR, Platform.SENSOR, Platform.SWITCH])
+@pytest.fixture(params=PLATFORMS)
 def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
     with patch("custom_components.homesync.PLATFORMS", (request.param,)):
         yield request.param
@@ -45,6 +59,9 @@ def say_everything(wire: Wire) -> None:
     wire.say("status/relay", {"state": "on", "timestamp": AT})
     wire.say("status/firmware", {"version": "1.2.3", "timestamp": AT})
     wire.say("status/rssi", {"value": -61, "timestamp": AT})
+    led = {"state": "on", "brightness": 200, "color": [255, 120, 0], "effect": "rainbow"}
+    wire.say("status/led", {**led, "timestamp": AT})
+    wire.say("status/info", {**INFO, "timestamp": AT})
     for metric, (value, unit) in READINGS.items():
         reading = {"value": value, "timestamp": AT, "quality": 99}
         wire.say(f"telemetry/{metric}", reading if unit is None else {**reading, "unit": unit})

@@ -218,6 +218,7 @@ def test_firmware_from_a_listed_host_is_let_through() -> None:
         ("https://evil.example/plug.bin", Refusal.HOST, "evil.example:443"),
         ("https://good.example:8443/plug.bin", Refusal.HOST, "good.example:8443"),
         ("https://user:secret@good.example/plug.bin", Refusal.ADDRESS, ""),
+        ("https://good.example:99999/plug.bin", Refusal.ADDRESS, ""),
     ],
 )
 def test_other_firmware_is_refused_with_its_reason(url: str, reason: Refusal, host: str) -> None:

@@ -346,7 +346,7 @@ async def test_a_mebibyte_is_read(make: Make, server: Server) -> None:
 
 
 async def test_a_packed_answer_is_not_unpacked(make: Make, server: Server) -> None:
-    server.send(gzip.compress(b" " * 1_000_000), Content_Encoding="gzip")
+    server.send(gzip.compress(json.dumps({"firmware": [PLUG]}).encode()), Content_Encoding="gzip")
     catalogue = make()
     await catalogue.async_refresh()
     assert catalogue.error is not None

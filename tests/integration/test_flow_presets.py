@@ -9,7 +9,7 @@ from homeassistant.data_entry_flow import FlowResultType, section
 import pytest
 
 from custom_components.homesync.broker import new_client_id
-from custom_components.homesync.broker_form import broker_schema, flatten, nest
+from custom_components.homesync.broker_form import SECTIONS, broker_schema, flatten, nest
 from custom_components.homesync.client import PRESETS, BrokerSettings, Cause, ConnectError, Step
 from custom_components.homesync.const import DOMAIN
 from tests.broker import Mosquitto
@@ -95,6 +95,37 @@ async def test_what_nobody_touches_reaches_the_client(
     assert (settings.http is None) == (websocket_port is None)
     assert settings.version is None
     assert settings.session_expiry == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "opened"),
+    [
+        ({"version": "3.1.1"}, {"protocol"}),
+        ({"verify": False, "websocket_port": 9001}, {"security", "websocket"}),
+        ({"ca": "-"}, {"security"}),
+        ({"websocket_headers": "-", "websocket_port": 9001}, {"websocket"}),
+        ({"prefix": "#"}, {"protocol"}),
+        ({}, set()),
+    ],
+)
+async def test_after_an_error_those_sections_are_open_in_which_there_is_something(
+    hass: HomeAssistant, changes: dict[str, Any], opened: set[str]
+) -> None:
+    flow = await begin(hass)
+    with patch(f"{FLOW}.preflight", side_effect=ConnectError(Cause.SILENT, Step.LINK, "")):
+        result = await submit(hass, flow, typed(8883, tls=True, **{"prefix": None, **changes}))
+
+    assert {name for name in SECTIONS if is_open(result, name)} == opened
+
+
+async def test_a_section_is_open_when_it_is_the_place_to_look(hass: HomeAssistant) -> None:
+    flow = await begin(hass)
+    error = ConnectError(Cause.TLS_UNKNOWN_ISSUER, Step.TLS, "")
+    with patch(f"{FLOW}.preflight", side_effect=error):
+        result = await submit(hass, flow, typed(8883, tls=True))
+
+    assert is_open(result, "security")
+    assert not is_open(result, "websocket")
 
 
 async def test_aws_wants_a_client_certificate(hass: HomeAssistant) -> None:

@@ -53,7 +53,7 @@ async def open_form(hass: HomeAssistant, entry: MockConfigEntry) -> str:
     return flow["flow_id"]
 
 
-async def test_a_wrong_password_asks_once_and_the_right_one_connects_without_restart(
+async def test_f18_a_wrong_password_asks_once_and_the_right_one_connects_without_restart(
     hass: HomeAssistant, start_mosquitto: Callable[..., Mosquitto], set_up: SetUp
 ) -> None:
     broker = start_mosquitto(users={"me": "right"})
@@ -110,7 +110,7 @@ async def test_wrong_credentials_are_not_tried_again_and_again(
 
 
 @pytest.mark.parametrize("code", [4, 5])
-async def test_however_often_the_broker_refuses_there_is_one_question(
+async def test_f18_however_often_the_broker_refuses_there_is_one_question(
     hass: HomeAssistant, start_scripted: StartScripted, set_up: SetUp, code: int
 ) -> None:
     broker = await start_scripted(connack=refusal(code))

@@ -137,7 +137,7 @@ async def test_a_broker_where_another_entry_has_this_household_is_refused(
 ) -> None:
     here, there = start_mosquitto(), start_mosquitto()
     entry = await set_up(here.port)
-    other = MockConfigEntry(domain=DOMAIN, unique_id=f"villa@{host.lower()}:{there.port}")
+    other = MockConfigEntry(domain=DOMAIN, unique_id=f"villa@127.0.0.1:{there.port}")
     other.add_to_hass(hass)
 
     flow = await open_form(hass, entry)

@@ -63,6 +63,19 @@ async def test_a_household_is_created_after_its_broker_was_tried(
     await unload(hass)
 
 
+async def test_a_try_lasts_long_enough_that_a_browser_listens_for_its_end(
+    hass: HomeAssistant, mosquitto: Mosquitto
+) -> None:
+    flow = await begin(hass)
+    begun = hass.loop.time()
+    with patch("custom_components.homesync.config_flow._PROGRESS_LASTS", 0.5):
+        result = await submit(hass, flow, typed(mosquitto.port))
+
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert hass.loop.time() - begun >= 0.5
+    await unload(hass)
+
+
 async def test_the_try_goes_under_a_client_id_of_its_own_and_says_goodbye(
     hass: HomeAssistant, mosquitto: Mosquitto
 ) -> None:

@@ -63,7 +63,7 @@ async def test_answers_from_elsewhere_match_no_request(
     await until(hass, lambda: state(hass, cabin, *RELAY) == "on")
 
     command = asyncio.create_task(
-        coordinator(villa).household.execute("plug-1", RelayCommand(RelayAction.OFF))
+        coordinator(villa).household.commands.execute("plug-1", RelayCommand(RelayAction.OFF))
     )
     await node.wait_for(lambda: bool(node.received))
     answer = {
@@ -77,7 +77,10 @@ async def test_answers_from_elsewhere_match_no_request(
     wire.say("response/command", {**answer, "request_id": "another"})
     await until(hass, lambda: coordinator(cabin).household.counts.get("unmatched_answer"))
     await wire.drained()
-    await until(hass, lambda: coordinator(villa).household.counts.get("unmatched_answer") == 3)
+    counts = coordinator(villa).household
+    await until(hass, lambda: counts.counts.get("unmatched_answer") == 1)
+    assert counts.counts["foreign_answer"] == 1
+    assert counts.counts["misplaced_answer"] == 1
     assert not command.done()
 
     wire.say("response/command", answer)

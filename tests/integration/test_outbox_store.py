@@ -27,12 +27,6 @@ TWO = [*ONE, {"node": "plug-2", "command": {"action": "off"}}]
 
 
 @pytest.fixture
-def hass_config_dir(tmp_path: Path) -> str:
-    (tmp_path / ".storage").mkdir()
-    return str(tmp_path)
-
-
-@pytest.fixture
 def told() -> list[StoreTrouble | None]:
     """What the store told of its troubles."""
     return []
@@ -190,6 +184,7 @@ async def test_a_caller_who_gives_up_waiting_does_not_stop_the_write(
     writes.gate.set()
     assert await store.async_flush()
     assert commands_on(store) == ONE
+    assert len(writes.contents) == 1
 
 
 async def test_flush_has_nothing_to_do_when_nothing_was_asked_for(
@@ -519,6 +514,24 @@ async def test_removal_waits_for_a_write_and_ends_the_tries(
     await removal
     assert not store.path.exists()
     assert len(writes.contents) == 1
+
+
+async def test_a_write_that_fails_during_removal_is_not_tried_again(
+    hass: HomeAssistant, store: OutboxStore, writes: Writes
+) -> None:
+    await store.async_load()
+    writes.gate.clear()
+    writes.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    store.save(lambda: ONE)
+    await writes.begun.wait()
+    removal = asyncio.create_task(store.async_remove())
+    await asyncio.sleep(0)
+    writes.gate.set()
+    await removal
+    writes.error = None
+    await a_minute_later(hass)
+    assert len(writes.contents) == 1
+    assert not store.path.exists()
 
 
 async def test_removal_without_a_file_or_folder_is_fine(

@@ -13,7 +13,14 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import trustme
 
-from custom_components.homesync.client import Cause, ConnectError, Household, Step
+from custom_components.homesync.client import (
+    Cause,
+    ConnectError,
+    ConnectionState,
+    Household,
+    MqttVersion,
+    Step,
+)
 from custom_components.homesync.const import DOMAIN
 from custom_components.homesync.repairs import async_create_fix_flow
 from tests.broker import Mosquitto
@@ -144,6 +151,36 @@ async def test_a_rival_is_shaken_off_with_a_new_client_id(
     assert entry.data["client_id"].startswith("homesync_villa_")
     await until(hass, lambda: issue(hass, entry, "rival") is None and is_connected(hass, entry))
     assert f"as {entry.data['client_id']} " in mosquitto.log
+
+
+@pytest.mark.parametrize(("version", "offered"), [("auto", True), ("5", True), ("3.1.1", False)])
+async def test_a_broker_that_objects_to_mqtt_5_is_offered_311(
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, *, version: str, offered: bool
+) -> None:
+    entry = await set_up(mosquitto.port, version=version)
+    await until(hass, lambda: is_connected(hass, entry))
+    error = ConnectError(Cause.PROTOCOL_ERROR, Step.LINK, "the broker objects", code=0x82)
+    with patch.object(Household, "error", PropertyMock(return_value=error)):
+        look_again(entry)
+        assert issue(hass, entry, "older_mqtt") is None
+        with patch.object(Household, "state", PropertyMock(return_value=ConnectionState.ERROR)):
+            look_again(entry)
+    shown = issue(hass, entry, "older_mqtt")
+    assert (shown is not None) is offered
+    if shown is None:
+        return
+    assert shown.translation_placeholders == {"household": "Villa", "reason": "the broker objects"}
+
+    await mend(hass, shown)
+
+    assert entry.data["version"] == "3.1.1"
+
+    def speaks() -> MqttVersion | None:
+        terms = coordinator(entry).household.terms
+        return None if terms is None else terms.version
+
+    await until(hass, lambda: is_connected(hass, entry) and speaks() is MqttVersion.V311)
+    assert issue(hass, entry, "older_mqtt") is None
 
 
 @pytest.mark.parametrize(

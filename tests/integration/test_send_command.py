@@ -9,11 +9,12 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.homesync.client.inflight import Inflight
+from custom_components.homesync.client import Delivery, Outcome, RelayAction, RelayCommand
 from custom_components.homesync.const import DOMAIN
 from simulator import Behaviour, Node
 from tests.broker import Mosquitto
 
+from .actions import send
 from .conftest import SetUp, StartNode
 from .lookup import coordinator, device_id, is_connected, state
 from .waiting import until
@@ -35,16 +36,8 @@ async def node(hass: HomeAssistant, entry: MockConfigEntry, start_node: StartNod
 
 
 async def call(hass: HomeAssistant, entry: MockConfigEntry, **data: Any) -> dict[str, Any]:
-    """Call the action for the node and return its response."""
-    response = await hass.services.async_call(
-        DOMAIN,
-        "send_command",
-        {"device_id": device_id(hass, entry, "plug-1"), "action": "on", **data},
-        blocking=True,
-        return_response=True,
-    )
-    assert isinstance(response, dict)
-    return response
+    """Call the action for the node and return how it ended."""
+    return await send(hass, device_id(hass, entry, "plug-1"), **{"action": "on", **data})
 
 
 async def call_without_response(hass: HomeAssistant, entry: MockConfigEntry, **data: Any) -> None:
@@ -64,12 +57,18 @@ async def test_a_confirmed_command_tells_its_result(
     assert isinstance(latency, float)
     assert 0 < latency < 5000
     assert response == {
+        "device_id": device_id(hass, entry, "plug-1"),
+        "node_id": "plug-1",
+        "household": "Villa",
+        "command": "relay",
+        "action": "on",
         "outcome": "confirmed",
         "request_id": executed.request_id,
         "result": "on",
         "reason": None,
         "detail": None,
         "attempts": 1,
+        "settings": None,
     }
     assert state(hass, entry, *RELAY) == "on"
 
@@ -136,7 +135,7 @@ async def test_an_answer_after_the_time_out_changes_no_outcome(
     assert response["outcome"] == "timed_out"
 
     counts = coordinator(entry).household
-    await until(hass, lambda: counts.counts.get("unmatched_answer") == 1)
+    await until(hass, lambda: counts.counts.get("late_answer") == 1)
     assert counts.counts["timed_out"] == 1
     assert "confirmed" not in counts.counts
 
@@ -149,7 +148,7 @@ async def test_an_answer_that_comes_twice_counts_once(
     assert (await call(hass, entry))["outcome"] == "confirmed"
 
     household = coordinator(entry).household
-    await until(hass, lambda: household.counts.get("unmatched_answer") == 1)
+    await until(hass, lambda: household.counts.get("repeated_answer") == 1)
     assert household.counts["confirmed"] == 1
 
 
@@ -176,15 +175,15 @@ async def test_an_offline_node_rejects_at_once(
     assert response["attempts"] == 0
 
 
-async def test_without_connection_the_command_is_dropped(
+async def test_without_connection_what_is_no_state_is_refused_at_once(
     hass: HomeAssistant, entry: MockConfigEntry, node: Node, mosquitto: Mosquitto
 ) -> None:
     mosquitto.kill()
     await until(hass, lambda: not is_connected(hass, entry))
 
-    response = await call(hass, entry)
+    response = await send(hass, device_id(hass, entry, "plug-1"), command="restart")
 
-    assert response["outcome"] == "dropped"
+    assert response["outcome"] == "rejected"
     assert response["reason"] == "not_connected"
     assert response["attempts"] == 0
 
@@ -228,29 +227,44 @@ async def test_without_response_a_failure_is_raised(
     assert caught.value.translation_key == key
 
 
-async def test_a_hundred_toggles_with_lost_answers_are_all_confirmed_and_done_once(
+async def test_f47_of_a_hundred_toggles_at_once_the_newest_waits_and_counts(
     hass: HomeAssistant, entry: MockConfigEntry, node: Node
 ) -> None:
-    node.behaviour = Behaviour(lose_every=3)
-    answered = Inflight._answered
+    node.behaviour = Behaviour(lose_every=2)
 
-    async def hurry(request: Any, seconds: float) -> bool:
-        return await answered(request, seconds / 5)
-
-    with (
-        patch(f"{INFLIGHT}._FIRST_GAP", 0.0),
-        patch.object(Inflight, "_answered", staticmethod(hurry)),
-    ):
+    with patch(f"{INFLIGHT}._FIRST_GAP", 0.0):
         responses = await asyncio.gather(
             *(call(hass, entry, action="toggle", timeout=0.5) for _ in range(100))
         )
 
-    assert [response["outcome"] for response in responses] == ["confirmed"] * 100
+    outcomes = [response["outcome"] for response in responses]
+    assert outcomes == ["confirmed", *["cancelled"] * 98, "confirmed"]
+    assert {response["reason"] for response in responses[1:-1]} == {"superseded"}
     assert len({response["request_id"] for response in responses}) == 100
-    assert len(node.executed) == 100
-    assert {each.request_id for each in node.executed} == {
-        response["request_id"] for response in responses
-    }
+    first, last = node.executed
+    assert (first.request_id, last.request_id) == (
+        responses[0]["request_id"],
+        responses[-1]["request_id"],
+    )
     assert any(response["attempts"] > 1 for response in responses)
+    assert node.relay is False
+    await until(hass, lambda: state(hass, entry, *RELAY) == "off")
+
+
+async def test_a_hundred_toggles_in_turn_with_lost_answers_are_each_done_once(
+    hass: HomeAssistant, entry: MockConfigEntry, node: Node
+) -> None:
+    node.behaviour = Behaviour(lose_every=5)
+
+    with patch(f"{INFLIGHT}._FIRST_GAP", 0.0):
+        commands = coordinator(entry).household.commands
+        toggle = RelayCommand(RelayAction.TOGGLE)
+        results = [
+            await commands.execute("plug-1", toggle, Delivery(timeout=0.02)) for _ in range(100)
+        ]
+
+    assert {result.outcome for result in results} == {Outcome.CONFIRMED}
+    assert [each.request_id for each in node.executed] == [each.request_id for each in results]
+    assert any(result.attempts > 1 for result in results)
     assert node.relay is False
     await until(hass, lambda: state(hass, entry, *RELAY) == "off")

@@ -3,18 +3,18 @@
 from typing import Any
 
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceNotFound, ServiceValidationError
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
-from custom_components.homesync.const import DOMAIN
 from simulator import Node
 from tests.broker import Mosquitto
 
+from .actions import respond
 from .conftest import SetUp, StartNode
-from .lookup import device_id, state
+from .lookup import device_id, entity_id, state
 from .waiting import until
 
 RELAY = ("switch", "plug-1", "status/relay")
@@ -33,9 +33,7 @@ async def node(hass: HomeAssistant, entry: MockConfigEntry, start_node: StartNod
 
 
 async def call(hass: HomeAssistant, **data: Any) -> None:
-    await hass.services.async_call(
-        DOMAIN, "send_command", {"action": "on", **data}, blocking=True, return_response=True
-    )
+    await respond(hass, "send_command", **{"action": "on", **data})
 
 
 @pytest.mark.parametrize(
@@ -45,7 +43,22 @@ async def call(hass: HomeAssistant, **data: Any) -> None:
         {"action": None},
         {"action": 1},
         {"action": ["on"]},
-        {"command": "led"},
+        {"command": "no/id"},
+        {"command": ""},
+        {"command": 5},
+        {"brightness": 256},
+        {"brightness": "bright"},
+        {"color": [1, 2]},
+        {"color": [1, 2, 256]},
+        {"color": "red"},
+        {"effect": ""},
+        {"effect": "x" * 256},
+        {"config": "interval"},
+        {"content": []},
+        {"queue": "perhaps"},
+        {"ttl": 0},
+        {"ttl": 86401},
+        {"ttl": "nan"},
         {"timeout": 0.4},
         {"timeout": 60.1},
         {"timeout": "nan"},
@@ -73,30 +86,98 @@ async def test_bounds_themselves_are_taken(
     assert len(node.executed) == 1
 
 
-async def test_an_action_and_a_target_are_required(
-    hass: HomeAssistant, entry: MockConfigEntry
-) -> None:
-    with pytest.raises(vol.Invalid):
-        await call(hass)
-    with pytest.raises(vol.Invalid):
-        await hass.services.async_call(
-            DOMAIN,
-            "send_command",
-            {"device_id": device_id(hass, entry, "plug-1")},
-            blocking=True,
-        )
-
-
-@pytest.mark.parametrize("count", [0, 2])
-async def test_exactly_one_device_is_wanted(
-    hass: HomeAssistant, entry: MockConfigEntry, node: Node, count: int
+@pytest.mark.parametrize(
+    ("data", "key", "placeholders"),
+    [
+        ({}, "field_missing", {"command": "relay", "fields": "action"}),
+        ({"command": "led"}, "field_missing", {"command": "led", "fields": "action"}),
+        ({"command": "config"}, "field_missing", {"command": "config", "fields": "config"}),
+        (
+            {"action": "on", "brightness": 1, "effect": "rainbow"},
+            "field_not_for_command",
+            {"command": "relay", "fields": "brightness, effect"},
+        ),
+        (
+            {"command": "led", "action": "off", "color": [1, 2, 3]},
+            "field_not_for_command",
+            {"command": "led off", "fields": "color"},
+        ),
+        (
+            {"command": "restart", "action": "on"},
+            "field_not_for_command",
+            {"command": "restart", "fields": "action"},
+        ),
+        (
+            {"command": "config", "config": {}, "content": {}},
+            "field_not_for_command",
+            {"command": "config", "fields": "content"},
+        ),
+        (
+            {"command": "shutter", "action": "on"},
+            "field_not_for_command",
+            {"command": "shutter", "fields": "action"},
+        ),
+        (
+            {"command": "shutter", "content": {"request_id": "1", "timestamp": "2"}},
+            "field_not_for_command",
+            {"command": "shutter", "fields": "content.request_id, content.timestamp"},
+        ),
+        (
+            {"action": "identify"},
+            "action_not_for_command",
+            {"command": "relay", "action": "identify"},
+        ),
+        (
+            {"command": "led", "action": "toggle"},
+            "action_not_for_command",
+            {"command": "led", "action": "toggle"},
+        ),
+        ({"command": "ota"}, "use_install_firmware", {}),
+        (
+            {"command": "config", "config": {"text": "x" * 20_000}},
+            "setting_not_allowed",
+            {"field": "content", "detail": "20011 bytes, at most 16384 are sent"},
+        ),
+        (
+            {"command": "shutter", "content": {"position": object}},
+            "setting_not_allowed",
+            {"field": "content", "detail": "not JSON: Type is not JSON serializable: type"},
+        ),
+    ],
+)
+async def test_fields_that_do_not_fit_the_command_are_named(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    node: Node,
+    data: dict[str, Any],
+    key: str,
+    placeholders: dict[str, str],
 ) -> None:
     with pytest.raises(ServiceValidationError) as caught:
-        await call(hass, device_id=[device_id(hass, entry, "plug-1")] * count)
+        await respond(hass, "send_command", device_id=device_id(hass, entry, "plug-1"), **data)
 
-    assert caught.value.translation_key == "one_node"
-    assert caught.value.translation_placeholders == {"count": str(count)}
+    assert caught.value.translation_key == key
+    assert (caught.value.translation_placeholders or {}) == placeholders
     assert node.received == ()
+
+
+@pytest.mark.parametrize("target", [{}, {"device_id": []}, {"area_id": "nowhere"}])
+async def test_at_least_one_node_is_wanted(
+    hass: HomeAssistant, entry: MockConfigEntry, node: Node, target: dict[str, Any]
+) -> None:
+    with pytest.raises(ServiceValidationError) as caught:
+        await call(hass, **target)
+
+    assert caught.value.translation_key == "no_node"
+    assert node.received == ()
+
+
+async def test_a_node_that_is_chosen_twice_is_commanded_once(
+    hass: HomeAssistant, entry: MockConfigEntry, node: Node
+) -> None:
+    chosen = device_id(hass, entry, "plug-1")
+    await call(hass, device_id=[chosen, chosen], entity_id=entity_id(hass, entry, *RELAY))
+    assert len(node.executed) == 1
 
 
 async def test_the_households_own_device_is_no_node(
@@ -141,9 +222,3 @@ async def test_a_node_of_a_household_that_is_not_loaded(
 
     assert caught.value.translation_key == "service_config_entry_not_loaded"
     assert node.received == ()
-
-
-async def test_no_other_action_is_registered(hass: HomeAssistant) -> None:
-    assert set(hass.services.async_services()[DOMAIN]) == {"send_command"}
-    with pytest.raises(ServiceNotFound):
-        await hass.services.async_call(DOMAIN, "publish", {}, blocking=True)

@@ -1,5 +1,6 @@
 """Relays: what a switch shows and how it ends when a node does not do what it is told."""
 
+import asyncio
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -10,13 +11,14 @@ from homeassistant.helpers.entity_component import DATA_INSTANCES
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.homesync.client import Delivery
 from custom_components.homesync.switch import RelaySwitch
 from simulator import Behaviour, Node
 from tests.broker import Mosquitto
 
 from .conftest import SetUp, StartNode
 from .lookup import coordinator, entity_id, is_connected, state
-from .waiting import until
+from .waiting import reached, until
 from .wire import Wire
 
 RELAY = ("switch", "plug-1", "status/relay")
@@ -39,10 +41,18 @@ async def turn(hass: HomeAssistant, entry: MockConfigEntry, to: str) -> None:
     await hass.services.async_call("switch", f"turn_{to}", target, blocking=True)
 
 
-def impatient(entry: MockConfigEntry) -> Any:
+def impatient(entry: MockConfigEntry, timeout: float = 0.05) -> Any:
     """Wait but a moment for answers."""
-    household = coordinator(entry).household
-    return patch.object(household, "execute", partial(household.execute, timeout=0.05, retries=0))
+    commands = coordinator(entry).household.commands
+    once = Delivery(timeout=timeout, retries=0)
+    return patch.object(commands, "execute", partial(commands.execute, delivery=once))
+
+
+def switch_of(hass: HomeAssistant, entry: MockConfigEntry) -> RelaySwitch:
+    """The entity itself: Home Assistant passes unavailable ones over."""
+    switch = hass.data[DATA_INSTANCES]["switch"].get_entity(str(entity_id(hass, entry, *RELAY)))
+    assert isinstance(switch, RelaySwitch)
+    return switch
 
 
 async def test_a_switch_waits_for_the_answer_and_shows_it(
@@ -161,27 +171,43 @@ async def test_a_node_that_acts_but_does_not_answer_still_shows_its_state(
     await until(hass, lambda: state(hass, entry, *RELAY) == "on")
 
 
-async def test_without_connection_the_caller_learns_it_at_once(
+async def test_without_grace_time_a_caller_learns_at_once_that_there_is_no_connection(
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, start_node: StartNode
+) -> None:
+    entry = await set_up(mosquitto.port, options={"grace_time": 0})
+    await start_node(relay_on=False)
+    await until(hass, lambda: state(hass, entry, *RELAY) == "off")
+    mosquitto.kill()
+    await until(hass, lambda: not is_connected(hass, entry))
+
+    with pytest.raises(HomeAssistantError) as caught:
+        await switch_of(hass, entry).async_turn_on()
+
+    assert caught.value.translation_key == "not_connected"
+    assert state(hass, entry, *RELAY) == "unavailable"
+
+
+async def test_within_the_grace_time_a_command_waits_for_the_broker(
     hass: HomeAssistant, entry: MockConfigEntry, node: Node, mosquitto: Mosquitto
 ) -> None:
     mosquitto.kill()
     await until(hass, lambda: not is_connected(hass, entry))
     assert state(hass, entry, *RELAY) == "off"
 
-    with pytest.raises(HomeAssistantError) as caught:
-        await turn(hass, entry, "on")
+    command = asyncio.create_task(turn(hass, entry, "on"))
+    await reached(lambda: coordinator(entry).household.commands.waiting == 1)
+    mosquitto.start()
+    await command
 
-    assert caught.value.translation_key == "not_connected"
-    assert state(hass, entry, *RELAY) == "off"
+    assert state(hass, entry, *RELAY) == "on"
+    assert [each.action for each in node.executed] == ["on"]
 
 
 async def test_a_connection_that_is_lost_meanwhile_is_told_as_such(
     hass: HomeAssistant, entry: MockConfigEntry, node: Node, mosquitto: Mosquitto
 ) -> None:
     node.behaviour = Behaviour(deaf=True)
-    household = coordinator(entry).household
-    quick = partial(household.execute, timeout=0.3, retries=0)
-    with patch.object(household, "execute", quick):
+    with impatient(entry, 0.3):
         command = hass.async_create_task(turn(hass, entry, "on"))
         await node.wait_for(lambda: bool(node.received))
     mosquitto.kill()
@@ -199,10 +225,8 @@ async def test_an_offline_node_is_not_commanded(
 
     # Home Assistant passes unavailable entities over; whoever gets through is told.
     await turn(hass, entry, "on")
-    switch = hass.data[DATA_INSTANCES]["switch"].get_entity(str(entity_id(hass, entry, *RELAY)))
-    assert isinstance(switch, RelaySwitch)
     with pytest.raises(HomeAssistantError) as caught:
-        await switch.async_turn_on()
+        await switch_of(hass, entry).async_turn_on()
 
     assert caught.value.translation_key == "node_offline"
     assert node.received == ()
@@ -222,13 +246,14 @@ async def test_unloading_ends_a_command_that_waits(
     assert caught.value.translation_key == "stopped"
 
 
-async def test_too_many_waiting_commands_are_refused(
+async def test_a_newer_command_takes_the_place_of_one_that_waits_without_a_complaint(
     hass: HomeAssistant, entry: MockConfigEntry, node: Node
 ) -> None:
-    with (
-        patch("custom_components.homesync.client.inflight._QUEUE_LIMIT", 0),
-        pytest.raises(HomeAssistantError) as caught,
-    ):
-        await turn(hass, entry, "on")
+    node.behaviour = Behaviour(delay=0.2)
+    calls = [hass.async_create_task(turn(hass, entry, to)) for to in ("on", "off", "on", "off")]
 
-    assert caught.value.translation_key == "congested"
+    for each in calls:
+        await each
+
+    assert [each.action for each in node.executed] == ["on", "off"]
+    assert state(hass, entry, *RELAY) == "off"

@@ -17,15 +17,25 @@ from custom_components import homesync
 from custom_components.homesync import (
     binary_sensor,
     broker_form,
+    button,
     config_flow,
     errors,
     issues,
+    light,
     options_flow,
     repairs,
     sensor,
     switch,
+    update,
 )
-from custom_components.homesync.client import PRESETS, Cause, ConnectionState, Reason
+from custom_components.homesync.client import (
+    PRESETS,
+    Cause,
+    CommandResult,
+    ConnectionState,
+    Outcome,
+    Reason,
+)
 from custom_components.homesync.const import PLATFORMS
 
 FOLDER = Path(homesync.__file__).parent
@@ -35,6 +45,8 @@ SERVICES: dict[str, Any] = yaml.safe_load((FOLDER / "services.yaml").read_text()
 
 DESCRIPTIONS: dict[str, list[EntityDescription]] = {
     "binary_sensor": [binary_sensor.CONNECTED, binary_sensor.NODE_ONLINE],
+    "button": [button.RECONNECT, *button.NODE_BUTTONS.values()],
+    "light": [light.LED_LIGHT],
     "sensor": [
         *sensor.HOUSEHOLD_SENSORS,
         sensor.CLIENT_CERTIFICATE,
@@ -43,13 +55,25 @@ DESCRIPTIONS: dict[str, list[EntityDescription]] = {
         sensor.OTHER_METRIC,
     ],
     "switch": [switch.RELAY_SWITCH],
+    "update": [update.NODE_FIRMWARE],
+}
+# An order that is too late has a text per whether it was sent.
+OF_REASONS = {reason.value for reason in Reason if reason is not Reason.TOO_LATE} | {
+    "refused_without_reason",
+    "expired",
+    "expired_unknown",
 }
 OF_COMMANDS = {"node", "household", "detail", "attempts"}
 EXCEPTIONS = {
-    **dict.fromkeys([*errors._KEYS.values(), "refused_without_reason"], OF_COMMANDS),
+    **dict.fromkeys(sorted(OF_REASONS), OF_COMMANDS),
     "one_node": {"count"},
     "not_a_node": {"device"},
     "invalid_setting": {"field", "detail"},
+    "no_newer_firmware": {"node", "household"},
+    "firmware_not_newer": {"node", "version", "installed"},
+    "firmware_host": {"node", "household", "version", "host"},
+    "firmware_address": {"node", "household", "version", "host"},
+    "unknown_effect": {"node", "effect"},
 }
 OF_FORMS = {"detail", "name", "home_id", "host", "prefix"}
 
@@ -96,9 +120,29 @@ def test_all_states_and_causes_of_a_connection_have_texts() -> None:
     assert set(texts["state_attributes"]["cause"]["state"]) == causes | {"none"}
 
 
-def test_every_reason_of_a_failed_command_has_its_own_text() -> None:
-    assert set(errors._KEYS) == set(Reason)
-    assert len(set(errors._KEYS.values())) == len(Reason)
+@pytest.mark.parametrize("outcome", set(Outcome).difference((Outcome.CONFIRMED, Outcome.QUEUED)))
+@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("detail", [None, "because"])
+def test_every_failed_command_has_a_text(
+    outcome: Outcome, reason: Reason, detail: str | None
+) -> None:
+    if reason is Reason.TOO_LATE and outcome is not Outcome.EXPIRED:
+        return
+    for attempts in (0, 1):
+        result = CommandResult(
+            outcome=outcome,
+            node_id="plug-1",
+            kind="relay",
+            request_id="1",
+            attempts=attempts,
+            reason=reason,
+            detail=detail,
+        )
+        error = errors.command_error(result, "Villa")
+        assert error is not None
+        assert error.translation_key in OF_REASONS
+        assert error.translation_placeholders is not None
+        assert set(error.translation_placeholders) == OF_COMMANDS
 
 
 def test_exceptions_have_texts_that_can_be_filled_in() -> None:
@@ -109,7 +153,7 @@ def test_exceptions_have_texts_that_can_be_filled_in() -> None:
     assert raised <= set(EXCEPTIONS)
 
 
-KINDS = {kind.key: kind for kind in (*issues._KINDS, issues._NODE_LIMIT)}
+KINDS = {kind.key: kind for kind in (*issues._KINDS, *issues._REPORTED.values())}
 OF_ISSUES = {
     "certificate_ended": {"reason"},
     "certificate_ends": {"days"},
@@ -118,6 +162,14 @@ OF_ISSUES = {
     "plan_limit": {"reason"},
     "banned": {"reason"},
     "node_limit": {"limit", "node"},
+    "dead_letter": {"node", "command"},
+    "outbox_refused": {"count"},
+    "firmware_catalogue": {"reason"},
+    **dict.fromkeys(
+        ("outbox_set_aside", "outbox_unreadable", "outbox_not_written", "outbox_not_storable"),
+        {"reason", "file"},
+    ),
+    "retained_commands": {"count", "topic"},
     "other_server": {"server"},
     "subscription_refused": {"reason"},
     "unproven": {"filters"},
@@ -130,6 +182,7 @@ def test_every_issue_has_texts_and_only_what_can_be_mended_has_a_flow() -> None:
     for key, texts in TEXTS["issues"].items():
         if KINDS[key].fixable:
             assert set(texts) == {"title", "fix_flow"}
+            assert set(texts["fix_flow"]) <= {"step", "abort"}
             assert set(texts["fix_flow"]["step"]) == {"confirm"}
             assert set(texts["fix_flow"]["step"]["confirm"]) == {"title", "description"}
         else:
@@ -167,11 +220,13 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_field_of_a_form_is_named_and_described(form: str) -> None:
-    texts = TEXTS["config"]["step"][form]
+    assert_described(FORMS[form], TEXTS["config"]["step"][form])
+
+
+def assert_described(form: vol.Schema, texts: dict[str, Any]) -> None:
     assert texts["title"]
-    schema = FORMS[form].schema
-    sections = {str(key): value for key, value in schema.items() if isinstance(value, section)}
-    fields = {str(key) for key in schema}.difference(sections)
+    sections = {str(key): value for key, value in form.schema.items() if isinstance(value, section)}
+    fields = {str(key) for key in form.schema}.difference(sections)
     assert set(texts["data"]) == set(texts["data_description"]) == fields
     assert set(texts.get("sections", ())) == set(sections)
     for name, inside in sections.items():
@@ -197,9 +252,11 @@ def test_every_end_without_a_household_has_a_text() -> None:
 
 
 def test_every_option_is_named_and_described() -> None:
-    fields = {str(marker) for marker in options_flow._OPTIONS.schema}
-    texts = TEXTS["options"]["step"]["init"]
-    assert set(texts["data"]) == set(texts["data_description"]) == fields
+    assert_described(options_flow.OPTIONS, TEXTS["options"]["step"]["init"])
+    errors = {"invalid_firmware_catalogue", "invalid_firmware_hosts"}
+    assert set(TEXTS["options"]["error"]) == errors
+    for text in leaves(TEXTS["options"]["error"]):
+        assert placeholders(text) == {"detail"}
 
 
 def test_progress_and_its_end_have_texts() -> None:
@@ -235,7 +292,7 @@ def test_every_choice_of_an_action_or_a_form_has_a_text() -> None:
     ]
     forms = {
         field.config["translation_key"]: field.config
-        for schema in (*FORMS.values(), options_flow._OPTIONS)
+        for schema in (*FORMS.values(), options_flow.OPTIONS)
         for field in fields_of(schema)
         if isinstance(field, SelectSelector)
     }

@@ -11,7 +11,13 @@ _POLL = 0.005
 
 
 async def until(hass: HomeAssistant, condition: Callable[[], object]) -> None:
-    """Return when `condition` holds and Home Assistant has digested it, or raise TimeoutError.
+    """Return when `condition` holds and Home Assistant has digested it, or raise TimeoutError."""
+    await reached(condition)
+    await hass.async_block_till_done()
+
+
+async def reached(condition: Callable[[], object]) -> None:
+    """Return when `condition` holds, whatever is under way, or raise TimeoutError.
 
     No timer is set for the deadline: a test that moves the clock would let it ring.
     """
@@ -20,4 +26,3 @@ async def until(hass: HomeAssistant, condition: Callable[[], object]) -> None:
         if time.monotonic() > give_up_at:
             raise TimeoutError(f"did not happen within {_LONGEST:g} s: {condition}")
         await asyncio.sleep(_POLL)
-    await hass.async_block_till_done()

@@ -8,9 +8,10 @@ import pytest
 import trustme
 
 from simulator import Broker, Event, Info, Node, NodeConfig, Updates
-from simulator.images import ImageServer
+from simulator.images import Image, ImageServer
 from tests.broker import Mosquitto
 
+from .installing import FIRMWARE, IMAGE
 from .observer import Observer
 
 
@@ -90,3 +91,8 @@ async def modern_node(
     await observer.wait_for(lambda: bool(observer.on("status/led")))
     yield node
     await node.stop()
+
+
+@pytest.fixture
+def image(images: ImageServer) -> Image:
+    return images.serve(IMAGE, FIRMWARE)

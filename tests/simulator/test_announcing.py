@@ -174,6 +174,7 @@ async def test_restart_answers_and_then_really_restarts(
     config = replace(modern, mqtt_version=version)  # type: ignore[arg-type]  # one of the two
     node = Node(config, broker)
     await node.start()
+    node._reports._booted -= 1000
     command = {"request_id": "r1"}
     observer.command("restart", command)
     await observer.wait_for(lambda: observer.online == [True, False, True])

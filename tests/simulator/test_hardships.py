@@ -116,16 +116,30 @@ async def test_a_sleeper_takes_its_commands_when_it_wakes_up(
     await sleeper.stop()
 
 
-async def test_a_node_that_becomes_sleepy_leaves_a_session_first(
+async def test_a_node_that_becomes_sleepy_asks_for_a_session_before_it_sleeps(
     modern_node: Node, observer: Observer, events: list[Event]
 ) -> None:
     modern_node.behaviour = Behaviour(sleepy=3600)
     await modern_node.wait_for(lambda: times(events, "asleep") == 2)
     observer.command("relay", TOGGLE)
     await observer.wait_for(lambda: bool(observer.on("command/relay")))
-    modern_node.behaviour = Behaviour()
-    await observer.wait_for(lambda: not observer.answers)
-    await modern_node.wait_online()
+    modern_node.behaviour = Behaviour(sleepy=3600)
+    await observer.wait_for(lambda: len(observer.answers) == 1)
+
+
+async def test_a_sleeper_that_becomes_good_stays_awake_and_forgets_its_session(
+    sleeper: Node, observer: Observer, events: list[Event]
+) -> None:
+    await sleeper.start()
+    await sleeper.wait_for(lambda: times(events, "asleep") == 1)
+    observer.command("relay", TOGGLE)
+    await observer.wait_for(lambda: bool(observer.on("command/relay")))
+    sleeper.behaviour = Behaviour()
+    await sleeper.wait_online()
+    observer.command("relay", {"action": "on", "request_id": "r2"})
+    await observer.wait_for(lambda: len(observer.answers) == 1)
+    assert [each.request_id for each in sleeper.executed] == ["r2"]
+    await sleeper.stop()
 
 
 async def test_a_sleeper_sends_its_values_when_it_wakes_up(

@@ -1,47 +1,17 @@
 """Firmware over a real broker and a real HTTPS server."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 
+import aiohttp
 import pytest
-import trustme
 
-from simulator import Behaviour, Broker, Event, Node, NodeConfig, Updates
+from simulator import Behaviour, Broker, Event, Node, NodeConfig
 from simulator.images import Fault, Image, ImageServer
+from simulator.session import End
 
+from .installing import FIRMWARE, FOR_EVER, IMAGE, ended, failure, install
 from .observer import Observer
-
-FIRMWARE = bytes(range(256)) * 1000
-FOR_EVER = Fault(slow=3600)
-
-
-@pytest.fixture
-def image(images: ImageServer) -> Image:
-    return images.serve("plug-s-1.3.0.bin", FIRMWARE)
-
-
-def install(observer: Observer, order: Mapping[str, object]) -> None:
-    observer.command("ota", {**order, "request_id": "r1"})
-
-
-async def ended(observer: Observer, request_id: str = "r1") -> dict[str, object]:
-    """The answer for good."""
-
-    def answers() -> list[dict[str, object]]:
-        return [
-            each
-            for each in observer.installing
-            if each["request_id"] == request_id and each["status"] in {"success", "error"}
-        ]
-
-    await observer.wait_for(lambda: bool(answers()))
-    return answers()[0]
-
-
-async def failure(observer: Observer, order: Mapping[str, object]) -> object:
-    install(observer, order)
-    return (await ended(observer))["error"]
 
 
 async def test_an_image_is_fetched_checked_and_started(
@@ -68,6 +38,7 @@ async def test_the_new_version_runs_after_a_restart(
     modern_node: Node, observer: Observer, image: Image
 ) -> None:
     modern_node.offer(image.available("1.3.0"))
+    modern_node._reports._booted -= 1000
     install(observer, image.order("1.3.0"))
     await ended(observer)
     assert observer.online == [True, False, True]
@@ -103,7 +74,7 @@ async def test_an_installation_is_recorded_once_and_its_answer_remembered(
 async def test_an_image_without_size_and_request_id_is_installed_too(
     modern_node: Node, observer: Observer, image: Image, images: ImageServer
 ) -> None:
-    images.spoil("plug-s-1.3.0.bin", Fault(unsized=True))
+    images.spoil(IMAGE, Fault(unsized=True))
     order = {name: value for name, value in image.order("1.3.0").items() if name != "size"}
     observer.command("ota", order)
     await modern_node.wait_for(lambda: bool(modern_node.executed))
@@ -115,7 +86,7 @@ async def test_an_image_without_size_and_request_id_is_installed_too(
 async def test_progress_without_a_known_size_has_no_percentage(
     modern_node: Node, observer: Observer, image: Image, images: ImageServer
 ) -> None:
-    images.spoil("plug-s-1.3.0.bin", Fault(unsized=True))
+    images.spoil(IMAGE, Fault(unsized=True))
     install(
         observer, {name: value for name, value in image.order("1.3.0").items() if name != "size"}
     )
@@ -124,123 +95,10 @@ async def test_progress_without_a_known_size_has_no_percentage(
     assert any("percentage" not in each for each in progress)
 
 
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        (Fault(wrong=True), "hash mismatch"),
-        (Fault(extra=1), "too large"),
-        (Fault(extra=1, unsized=True), "too large"),
-        (Fault(status=404), "download failed: HTTP 404"),
-    ],
-)
-async def test_a_bad_image_is_not_started(
-    modern_node: Node,
-    observer: Observer,
-    image: Image,
-    images: ImageServer,
-    *,
-    fault: Fault,
-    error: str,
-) -> None:
-    images.spoil("plug-s-1.3.0.bin", fault)
-    assert await failure(observer, image.order("1.3.0")) == error
-    assert modern_node.firmware == "1.2.3"
-    assert modern_node.executed == ()
-    assert [each.error for each in modern_node.refused] == [error]
-    assert modern_node.restarts == 0
-
-
-async def test_an_image_beyond_the_nodes_memory_is_too_large(
-    modern_node: Node, observer: Observer, images: ImageServer
-) -> None:
-    image = images.serve("huge.bin", bytes(1_000_001))
-    order = {name: value for name, value in image.order("1.3.0").items() if name != "size"}
-    assert await failure(observer, order) == "too large"
-
-
-async def test_an_image_that_is_shorter_than_said_is_refused(
-    modern_node: Node, observer: Observer, image: Image
-) -> None:
-    order = {**image.order("1.3.0"), "size": len(FIRMWARE) + 1}
-    assert await failure(observer, order) == "size mismatch"
-
-
-async def test_a_redirect_to_another_host_is_refused(
-    modern_node: Node, observer: Observer, image: Image, images: ImageServer
-) -> None:
-    elsewhere = images.url("plug-s-1.3.0.bin", host="localhost")
-    images.spoil("moved.bin", Fault(redirect=elsewhere))
-    order = {**image.order("1.3.0"), "url": images.url("moved.bin")}
-    assert await failure(observer, order) == "redirect refused"
-    assert images.requests == ["moved.bin"]
-
-
-async def test_a_redirect_away_from_https_is_refused(
-    modern_node: Node, observer: Observer, image: Image, images: ImageServer
-) -> None:
-    plain = image.url.replace("https:", "http:")
-    images.spoil("moved.bin", Fault(redirect=plain))
-    order = {**image.order("1.3.0"), "url": images.url("moved.bin")}
-    assert await failure(observer, order) == "redirect refused"
-
-
-async def test_a_redirect_on_the_same_host_is_followed(
-    modern_node: Node, observer: Observer, image: Image, images: ImageServer
-) -> None:
-    images.spoil("moved.bin", Fault(redirect="/plug-s-1.3.0.bin"))
-    install(observer, {**image.order("1.3.0"), "url": images.url("moved.bin")})
-    assert (await ended(observer))["status"] == "success"
-
-
-async def test_redirects_in_a_circle_end(
-    modern_node: Node, observer: Observer, image: Image, images: ImageServer
-) -> None:
-    images.spoil("plug-s-1.3.0.bin", Fault(redirect=image.url))
-    assert await failure(observer, image.order("1.3.0")) == "download failed: too many redirects"
-
-
-@pytest.mark.parametrize(
-    "url", ["https://127.0.0.1:1/x", "https://127.0.0.1:99999/x", "https://a..b/x"]
-)
-async def test_a_server_that_cannot_be_reached_is_told(
-    modern_node: Node, observer: Observer, image: Image, url: str
-) -> None:
-    error = await failure(observer, {**image.order("1.3.0"), "url": url})
-    assert str(error).startswith("download failed: ")
-    assert len(str(error)) <= 255
-
-
-async def test_a_server_that_is_not_trusted_is_not_asked_for_an_image(
-    modern: NodeConfig, broker: Broker, observer: Observer, image: Image, images: ImageServer
-) -> None:
-    assert modern.updates is not None
-    assert modern.updates.ca is not None
-    stranger = modern.updates.ca.with_name("stranger.pem")
-    trustme.CA().cert_pem.write_to_path(stranger)
-    node = Node(replace(modern, updates=Updates(ca=stranger)), broker)
-    await node.start()
-    error = await failure(observer, image.order("1.3.0"))
-    assert str(error).startswith("download failed: ")
-    assert "CERTIFICATE_VERIFY_FAILED" in str(error)
-    assert images.requests == []
-    await node.stop()
-
-
-async def test_a_server_that_says_nothing_any_more_is_given_up(
-    modern: NodeConfig, broker: Broker, observer: Observer, image: Image, images: ImageServer
-) -> None:
-    images.spoil("plug-s-1.3.0.bin", FOR_EVER)
-    assert modern.updates is not None
-    node = Node(replace(modern, updates=replace(modern.updates, timeout=0.2)), broker)
-    await node.start()
-    assert await failure(observer, image.order("1.3.0")) == "download failed: timed out"
-    await node.stop()
-
-
 async def test_progress_is_told_again_while_nothing_moves(
     modern: NodeConfig, broker: Broker, observer: Observer, image: Image, images: ImageServer
 ) -> None:
-    images.spoil("plug-s-1.3.0.bin", FOR_EVER)
+    images.spoil(IMAGE, FOR_EVER)
     assert modern.updates is not None
     node = Node(replace(modern, updates=replace(modern.updates, progress_every=0.02)), broker)
     await node.start()
@@ -253,7 +111,7 @@ async def test_progress_is_told_again_while_nothing_moves(
 async def test_a_second_installation_meanwhile_finds_it_busy(
     modern_node: Node, observer: Observer, image: Image, images: ImageServer
 ) -> None:
-    images.spoil("plug-s-1.3.0.bin", FOR_EVER)
+    images.spoil(IMAGE, FOR_EVER)
     install(observer, image.order("1.3.0"))
     await modern_node.wait_for(lambda: modern_node.update is not None)
     observer.command("ota", image.order("1.4.0", "r2"))
@@ -269,7 +127,7 @@ async def test_a_second_installation_meanwhile_finds_it_busy(
 async def test_it_goes_on_with_other_commands_meanwhile(
     modern_node: Node, observer: Observer, image: Image, images: ImageServer
 ) -> None:
-    images.spoil("plug-s-1.3.0.bin", FOR_EVER)
+    images.spoil(IMAGE, FOR_EVER)
     install(observer, image.order("1.3.0"))
     observer.command("relay", {"action": "on", "request_id": "r2"})
     await observer.wait_for(lambda: len(observer.answers) == 1)
@@ -280,13 +138,12 @@ async def test_it_goes_on_with_other_commands_meanwhile(
 async def test_an_installation_that_is_interrupted_says_so(
     modern_node: Node, observer: Observer, image: Image, images: ImageServer, *, clean: bool
 ) -> None:
-    images.spoil("plug-s-1.3.0.bin", FOR_EVER)
+    images.spoil(IMAGE, FOR_EVER)
     install(observer, image.order("1.3.0"))
-    await observer.wait_for(lambda: observer.installing[-1:] != [])
     await modern_node.wait_for(lambda: modern_node.update is not None)
     await modern_node.restart(clean=clean)
     assert (await ended(observer))["error"] == "interrupted"
-    images.spoil("plug-s-1.3.0.bin", None)
+    images.spoil(IMAGE, None)
     observer.command("ota", image.order("1.3.0", "r2"))
     assert (await ended(observer, "r2"))["result"] == "1.3.0"
     assert len(modern_node.refused) == len(modern_node.executed) == 1
@@ -298,7 +155,9 @@ async def test_a_stalled_installation_sends_no_further_word(
     modern_node.behaviour = Behaviour(ota_stall=40)
     install(observer, image.order("1.3.0"))
     await modern_node.wait_for(lambda: events[-1].details.get("percentage") == 40)
-    await observer.wait_for(lambda: observer.installing[-1].get("percentage") == 40)
+    await observer.wait_for(
+        lambda: [each.get("percentage") for each in observer.installing[-1:]] == [40]
+    )
     assert modern_node.firmware == "1.2.3"
     observer.command("ota", image.order("1.4.0", "r2"))
     assert (await ended(observer, "r2"))["error"] == "busy"
@@ -328,7 +187,32 @@ async def test_a_silent_node_installs_without_a_word(
     assert not observer.installing
 
 
-async def test_the_server_serves_a_catalogue(images: ImageServer, image: Image) -> None:
+async def test_an_error_that_nobody_could_hear_is_told_after_the_reconnect(
+    modern_node: Node, observer: Observer, image: Image, images: ImageServer
+) -> None:
+    images.spoil(IMAGE, FOR_EVER)
+    install(observer, image.order("1.3.0"))
+    await modern_node.wait_for(lambda: modern_node.update is not None)
+    home, modern_node.broker = modern_node.broker, Broker(port=1)
+    assert modern_node._session is not None
+    modern_node._session.finish(End.LOST)
+    await modern_node.wait_for(lambda: not modern_node.online)
+    await images.stop()
+    await modern_node.wait_for(lambda: bool(modern_node.refused))
+    modern_node.broker = home
+    answer = await ended(observer)
+    assert str(answer["error"]).startswith("download failed: ")
+    assert modern_node.restarts == 0
+
+
+async def test_the_server_serves_a_catalogue(
+    modern: NodeConfig, images: ImageServer, image: Image
+) -> None:
     document = [{"version": "1.3.0", "sha256": sha256(FIRMWARE).hexdigest()}]
-    assert images.serve_json("catalogue.json", document) == images.url("catalogue.json")
+    url = images.serve_json("catalogue.json", document)
+    assert modern.updates is not None
+    tls = modern.updates.ssl_context()
+    async with aiohttp.ClientSession() as session, session.get(url, ssl=tls) as response:
+        assert await response.json() == document
     assert image.sha256 == document[0]["sha256"]
+    assert images.requests == ["catalogue.json"]

@@ -1,14 +1,12 @@
 """The command line, as a program of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 import json
 import os
 from pathlib import Path
 import signal
 import sys
-from typing import Any
 
 import pytest
 
@@ -17,62 +15,9 @@ from simulator.control import Control
 from tests.broker import Mosquitto
 
 from .observer import Observer
+from .program import DEADLINE, ROOT, simulator
 
-ROOT = Path(__file__).parents[2]
-DEADLINE = 20.0
 CLOSED_PORT = 1
-
-
-class Program:
-    """A running simulator."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.events: list[dict[str, Any]] = []
-
-    async def line(self) -> str:
-        assert self.process.stdout is not None
-        async with asyncio.timeout(DEADLINE):
-            return (await self.process.stdout.readline()).decode()
-
-    async def until(self, key: str, value: str) -> dict[str, Any]:
-        while line := await self.line():
-            message: dict[str, Any] = json.loads(line)
-            if message.get(key) == value:
-                return message
-            self.events.append(message)
-        raise AssertionError(f"ended without {key} {value}")
-
-    async def control(self, line: str) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{line}\n".encode())
-        return await self.until("reply", line.partition(" ")[0])
-
-    async def ended(self) -> tuple[int | None, str]:
-        async with asyncio.timeout(DEADLINE):
-            _, errors = await self.process.communicate()
-        return self.process.returncode, errors.decode()
-
-
-@asynccontextmanager
-async def simulator(*arguments: str | int, **variables: str) -> AsyncIterator[Program]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "simulator",
-        *map(str, arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-        env={**os.environ, **variables},
-    )
-    try:
-        yield Program(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
 async def test_the_script_explains_itself() -> None:
@@ -92,6 +37,8 @@ async def test_the_script_explains_itself() -> None:
         ["--household", "vi lla=2"],
         ["--misbehave", "rude=yes"],
         ["--tls-ca", "missing.pem"],
+        ["--firmware-ca", "missing.pem"],
+        ["--own-command", "relay"],
         ["--password", "secret"],
     ],
 )
@@ -162,6 +109,9 @@ async def test_control_mode_steers_single_nodes(mosquitto: Mosquitto, observer: 
         ("behave villa plug-1 rude=yes", "bad_behaviour"),
         ('behave villa plug-1 reject="open', "unreadable"),
         ("press villa plug-1 maybe", "wrong_arguments"),
+        ("state villa plug-1 all", "wrong_arguments"),
+        ("offer villa plug-1 version=1.3.0", "bad_offer"),
+        ("offer villa plug-1 colour=red", "bad_offer"),
         ("telemetry villa plug-1 power=", "bad_value"),
         ("telemetry villa plug-1 power=1", "not_connected"),
         ("", "unreadable"),

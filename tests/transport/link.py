@@ -7,7 +7,7 @@ from enum import StrEnum
 import logging
 import math
 from ssl import SSLContext
-from typing import Any, Self
+from typing import Any, Self, override
 
 import aiohttp
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from custom_components.homesync.client import (
     BrokerSettings,
     ConnectionState,
+    MqttVersion,
     Timing,
     Transport,
     WebSocketSettings,
@@ -35,6 +36,10 @@ SUBSCRIPTIONS = Subscriptions(
         (f"{ROOT}/+/response/+", f"{ROOT}/_echo/response/command"),
     ),
 )
+FILTERS = [("a/+/telemetry/+", 0), ("a/+/status/+", 1), ("a/+/response/+", 1)]
+ECHO_TOPICS = [(each, each.replace("+", "_echo", 1).replace("+", "x")) for each, _ in FILTERS]
+PLAIN_SUBSCRIPTIONS = Subscriptions(tuple(FILTERS))
+NO_PROBES = Timing(echo_every=0)
 SILENT = Timing(echo_every=0, way_back_every=1800)
 DEADLINE = 10.0
 
@@ -77,6 +82,18 @@ def settings(port: int, **changes: Any) -> BrokerSettings:
     return BrokerSettings(port=port, **{**fields, **changes})
 
 
+def plain_settings(port: int, **changes: Any) -> BrokerSettings:
+    """MQTT 3.1.1, unless told otherwise."""
+    return settings(port, **{"version": MqttVersion.V311, "client_id": "hs-test", **changes})
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the client said above debug."""
+    records = [each for each in caplog.records if each.name == LOGGER.name]
+    assert all(each.levelname == "INFO" for each in records)
+    return [each.getMessage() for each in records]
+
+
 async def until(condition: Callable[[], object], seconds: float = DEADLINE) -> None:
     """Let the loop turn until something holds."""
     loop = asyncio.get_running_loop()
@@ -100,25 +117,26 @@ class Link:
         timing: Timing = SILENT,
         learned: Learned = NOTHING_LEARNED,
         random_number: float = 0.5,
+        subscriptions: Subscriptions = SUBSCRIPTIONS,
     ) -> None:
         self.states: list[ConnectionState] = []
         self.waits: list[float] = []
         self.messages: list[tuple[bytes, bytes, bool]] = []
         self.oversize: list[bytes] = []
         self.causes: list[str] = []
+        self.batches = 0
         self.next_echo = asyncio.Event()
         self.look_back = asyncio.Event()
         self._timing = timing
         self._halt_after: float = math.inf
         self._go_on = asyncio.Event()
-        self._started = False
         self.session = MqttSession(
             "Villa",
             broker,
-            SUBSCRIPTIONS,
+            subscriptions,
             Receiver(
                 on_publish=self._receive,
-                on_batch=lambda: None,
+                on_batch=self._count_batch,
                 on_oversize=self.oversize.append,
             ),
             LOGGER,
@@ -174,22 +192,64 @@ class Link:
         if not self.session.take_echo(topic, payload):
             self.messages.append((topic, payload, retained))
 
+    def _count_batch(self) -> None:
+        self.batches += 1
+
     async def _sleep(self, seconds: float) -> None:
-        if not self._started:
-            self._started = True
-        elif seconds == self._timing.way_back_every:
+        if self.state is ConnectionState.CONNECTED:
+            await self._while_connected(seconds)
+        elif seconds:
+            self.waits.append(seconds)
+            await asyncio.sleep(0)
+            if len(self.waits) >= self._halt_after:
+                await self._go_on.wait()
+
+    async def _while_connected(self, seconds: float) -> None:
+        if seconds == self._timing.way_back_every:
             await self.look_back.wait()
             self.look_back.clear()
-        elif self.state is ConnectionState.CONNECTED and seconds == self._timing.echo_every:
+        elif seconds == self._timing.echo_every:
             await self.next_echo.wait()
             self.next_echo.clear()
-        elif self.state is ConnectionState.CONNECTED:
-            await asyncio.sleep(seconds)
         else:
-            await self._between_attempts(seconds)
+            await asyncio.sleep(seconds)
 
-    async def _between_attempts(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        await asyncio.sleep(0)
-        if len(self.waits) >= self._halt_after:
-            await self._go_on.wait()
+
+class PlainLink(Link):
+    """Short topics; MQTT 3.1.1 without probes unless told otherwise; connected it waits as told."""
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        timing: Timing = SILENT,
+        random_number: float = 0.5,
+        echo_topics: tuple[tuple[str, str], ...] = (),
+        **changes: Any,
+    ) -> None:
+        super().__init__(
+            plain_settings(port, **changes),
+            timing=timing,
+            random_number=random_number,
+            subscriptions=Subscriptions(tuple(FILTERS), echo_topics),
+        )
+
+    @override
+    async def _while_connected(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class ProbingLink(PlainLink):
+    """As households are: MQTT 5 first, and probes."""
+
+    def __init__(self, port: int, **changes: Any) -> None:
+        usual: dict[str, Any] = {
+            "version": None,
+            "timing": Timing(),
+            "echo_topics": tuple(ECHO_TOPICS),
+        }
+        super().__init__(port, **{**usual, **changes})
+
+    async def probed(self) -> None:
+        """Wait until the first probe has ended."""
+        await until(lambda: self.session.echo is not None)

@@ -69,6 +69,10 @@ def disconnect(code: int | None = None, properties: bytes | None = None) -> byte
     return packet(0xE0, bytes((code,)) + extra)
 
 
+GOODBYE = disconnect()
+CONNACK = connack(4)
+
+
 def body_of(whole: bytes) -> bytes:
     start = 2
     while whole[start - 1] & 0x80:

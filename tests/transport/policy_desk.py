@@ -47,16 +47,16 @@ class Desk:
     def terms(self) -> Terms:
         return self.policy.next()[0]
 
-    def fail(self, cause: Cause, step: Step = Step.CONNACK) -> float:
+    def fail(self, cause: Cause, step: Step = Step.CONNACK, code: int | None = None) -> float:
         self.policy.next()
-        return self.policy.failed(ConnectError(cause, step, "words"))
+        return self.policy.failed(ConnectError(cause, step, "words", code=code))
 
-    def live(self, held: float, cause: Cause = Cause.CLOSED) -> float:
+    def live(self, held: float, cause: Cause = Cause.CLOSED, code: int | None = None) -> float:
         """Connect, hold so long, lose."""
         self.policy.next()
         self.policy.connected()
         self.now += held
-        return self.policy.lost(ConnectError(cause, Step.LINK, "words"), held)
+        return self.policy.lost(ConnectError(cause, Step.LINK, "words", code=code), held)
 
 
 def secured(**changes: Any) -> Desk:

@@ -145,6 +145,7 @@ class ScriptedBroker:
         self.peers.append(peer)
         try:
             await self._script(peer)
+            await peer.close()
         except Exception as err:  # noqa: BLE001 - a script's failure must fail its test
             self.failures.append(err)
         finally:

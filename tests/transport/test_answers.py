@@ -33,9 +33,12 @@ async def serve_all(peer: Peer) -> None:
     await peer.serve()
 
 
-@pytest.mark.parametrize("answer", [packets.connack(4, 1), packets.connack(5, 0x84), b""])
-async def test_a_broker_that_knows_no_mqtt_5_is_reached_with_311_and_remembered(
-    answer: bytes, serve: Serve
+@pytest.mark.parametrize(
+    ("answer", "sure"),
+    [(packets.connack(4, 1), True), (packets.connack(5, 0x84), True), (b"", False)],
+)
+async def test_a_broker_that_knows_no_mqtt_5_is_reached_with_311_and_remembered_if_it_says_so(
+    answer: bytes, serve: Serve, *, sure: bool
 ) -> None:
     async def old(peer: Peer) -> None:
         await peer.packet()
@@ -53,10 +56,10 @@ async def test_a_broker_that_knows_no_mqtt_5_is_reached_with_311_and_remembered(
     stage = await serve(old)
     async with Link(stage.settings) as link:
         await link.connected()
-        assert link.waits == [0.0]
-        assert link.session.learned == Learned(MqttVersion.V311, None)
+        assert not link.waits
+        assert link.session.learned == Learned(MqttVersion.V311 if sure else None, None)
         stage.broker.peer.reset()
-        await until(lambda: len(stage.broker.peers) == 3)
+        await until(lambda: len(stage.broker.peers) == (3 if sure else 4))
         await link.connected()
         assert stage.broker.peer.version == 4
 
@@ -190,6 +193,74 @@ async def test_a_will_that_the_broker_does_not_take_is_lowered(
         assert flags >> 3 & 3 == lowered["qos"]
         birth = stage.broker.peer.received[-1][0]
         assert (bool(birth & 1), birth >> 1 & 3) == (lowered["retain"], lowered["qos"])
+
+
+@pytest.mark.parametrize(("code", "flags"), [(0x9A, (1, 0)), (0x9B, (0, 1))])
+async def test_what_a_broker_disconnects_for_is_not_published_again(
+    code: int, flags: tuple[int, int], serve: Serve
+) -> None:
+    async def object_once(peer: Peer) -> None:
+        await peer.accept()
+        if len(stage.broker.peers) == 1:
+            await peer.packet()
+            peer.send(packets.disconnect(code))
+            return
+        await peer.serve()
+
+    stage = await serve(object_once)
+    async with Link(stage.settings) as link:
+        for times in (1, 2, 3):
+            await until(lambda: len(stage.broker.peers) == times)  # noqa: B023 - awaited at once
+            await link.connected()
+            link.session.publish(Publication("t", b"x", 1, True))
+            await until(lambda: len(stage.broker.peer.published) == 1)
+            if times == 2:
+                stage.broker.peer.reset()
+        sent = stage.broker.peer.received[-1][0]
+        assert (sent >> 1 & 3, sent & 1) == flags
+
+
+@pytest.mark.parametrize("refusal", [packets.connack(4, 1), packets.connack(5, 0x84)])
+async def test_a_broker_that_knows_no_311_any_more_is_asked_for_5_at_once(
+    refusal: bytes, serve: Serve
+) -> None:
+    async def modern(peer: Peer) -> None:
+        await peer.packet()
+        if peer.version == 4:
+            peer.send(refusal)
+            await peer.until_closed()
+            return
+        peer.send(packets.connack(5))
+        whole = await peer.packet()
+        peer.send(packets.suback(5, int.from_bytes(packets.body_of(whole)[:2]), 0, 1, 1))
+        await peer.serve()
+
+    stage = await serve(modern)
+    async with Link(stage.settings, learned=Learned(MqttVersion.V311)) as link:
+        await link.connected()
+        assert len(stage.broker.peers) == 2
+        assert link.session.learned == Learned(MqttVersion.V5)
+
+
+@BOTH_VERSIONS
+@pytest.mark.parametrize("code", [0x81, 0x82])
+async def test_a_broker_that_objects_three_times_is_tried_rarely(
+    version: int, code: int, serve: Serve
+) -> None:
+    async def object_to_it(peer: Peer) -> None:
+        if len(stage.broker.peers) == 2 and version == 5:
+            await peer.accept()
+            peer.send(packets.disconnect(code))
+        else:
+            await peer.connack(code)
+        await peer.until_closed()
+
+    stage = await serve(object_to_it, version=MqttVersion(version))
+    async with Link(stage.settings, random_number=1.0) as link:
+        await link.failed(3)
+        assert link.waits[-1] == 900
+        assert link.state is ConnectionState.ERROR
+        assert link.states.count(ConnectionState.ERROR) == 1
 
 
 async def test_a_birth_that_is_too_large_for_the_broker_does_not_keep_us_away(

@@ -53,6 +53,9 @@ class Bench:
     def on_connack(self, connack: Connack) -> None:
         self.told.append(("connack", connack.code))
 
+    def on_puback(self) -> None:
+        pass
+
     def on_suback(self, answer: Answer) -> None:
         self.told.append(("suback", answer))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from custom_components.homesync.client import (
     ConnectionState,
+    Delivery,
     Household,
     HouseholdSettings,
     MqttVersion,
@@ -40,7 +41,7 @@ async def test_f21_mqtt_5_rejects_a_forbidden_command_at_once(
     villa = household(start_mosquitto(acl=ACL).port, 5)
     villa.start()
     await until(lambda: villa.state is ConnectionState.CONNECTED)
-    result = await villa.execute("plug-1", ON, timeout=30, retries=3)
+    result = await villa.commands.execute("plug-1", ON, Delivery(timeout=30, retries=3))
     await villa.stop()
     assert (result.outcome, result.reason) == (Outcome.REJECTED, Reason.REFUSED_BY_BROKER)
     assert result.attempts == 1
@@ -53,7 +54,7 @@ async def test_f21_mqtt_311_lets_a_forbidden_command_time_out(
     villa = household(start_mosquitto(acl=ACL).port, 4)
     villa.start()
     await until(lambda: villa.state is ConnectionState.CONNECTED)
-    result = await villa.execute("plug-1", ON, timeout=0.1, retries=0)
+    result = await villa.commands.execute("plug-1", ON, Delivery(timeout=0.1, retries=0))
     await villa.stop()
     assert (result.outcome, result.reason) == (Outcome.TIMED_OUT, Reason.NO_ANSWER)
 
@@ -61,8 +62,9 @@ async def test_f21_mqtt_311_lets_a_forbidden_command_time_out(
 async def test_a_command_that_nobody_listens_to_says_so(mosquitto: Mosquitto) -> None:
     villa = household(mosquitto.port, 5)
     villa.start()
-    await until(lambda: villa.state is ConnectionState.CONNECTED)
-    result = await villa.execute("plug-1", ON, timeout=0.2, retries=0)
+    # At first the household itself listens, for commands that the broker keeps.
+    await until(lambda: "Received UNSUBSCRIBE" in mosquitto.log)
+    result = await villa.commands.execute("plug-1", ON, Delivery(timeout=0.2, retries=0))
     await villa.stop()
     assert (result.outcome, result.reason) == (Outcome.TIMED_OUT, Reason.NOBODY_LISTENS)
 
@@ -78,7 +80,9 @@ async def test_the_end_of_a_probe_repeats_no_command(serve: Serve) -> None:
     villa.add_state_listener(told.append)
     villa.start()
     await until(lambda: villa.state is ConnectionState.CONNECTED)
-    command = asyncio.create_task(villa.execute("plug-1", ON, timeout=30, retries=3))
+    command = asyncio.create_task(
+        villa.commands.execute("plug-1", ON, Delivery(timeout=30, retries=3))
+    )
     before = len(told)
     await until(lambda: len(told) >= before + 3)
     commands = [

@@ -11,7 +11,7 @@ from custom_components.homesync.client.transport.settings import Timing
 
 from . import packets
 from .conftest import Serve
-from .link import ALL_WAYS, ROOT, SILENT, Link, Way, until
+from .link import ALL_WAYS, BOTH_VERSIONS, ROOT, SILENT, Link, Way, until
 from .scripted import Peer
 
 QUICK = Timing(echo_every=0, first_deadline=0.15, deadline=0.15)
@@ -135,9 +135,19 @@ async def test_f10_a_broker_that_accepts_and_closes_is_tried_ever_less(
 ) -> None:
     stage = await serve(Peer.accept, way)
     async with Link(stage.settings, random_number=1.0) as link:
-        await link.failed(5)
-        assert link.waits == [1.0, 2.0, 300.0, 300.0, 300.0]
+        await link.failed(20)
+        assert link.waits == [1.0, 2.0, *[300.0] * 18]
         assert link.session.rival
+
+
+@BOTH_VERSIONS
+async def test_f10_a_broker_that_closes_after_its_connack_is_tried_ever_less(
+    version: int, serve: Serve
+) -> None:
+    stage = await serve(Peer.connack, version=MqttVersion(version))
+    async with Link(stage.settings, random_number=1.0) as link:
+        await link.failed(20)
+        assert link.waits == [2.0, 2.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, *[60.0] * 12]
 
 
 @ALL_WAYS

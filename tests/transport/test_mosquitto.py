@@ -228,7 +228,7 @@ async def test_f23_a_rival_with_our_client_id_is_found(mosquitto: Mosquitto) -> 
     ):
         await until(lambda: ours.session.rival or theirs.session.rival)
         found = ours if ours.session.rival else theirs
-        assert 300.0 in found.waits
+        await until(lambda: 300.0 in found.waits)
         assert ConnectionState.ERROR in found.states
 
 
@@ -243,6 +243,30 @@ async def test_f18_a_wrong_password_is_for_the_user(version: int, start_mosquitt
     right = settings(broker.port, version=MqttVersion(version), username="villa", password="right")
     async with Link(right) as link:
         await link.connected()
+
+
+@BOTH_VERSIONS
+async def test_f19_a_revoked_password_is_noticed_at_the_next_connect_and_a_new_one_works(
+    version: int, start_mosquitto: Start
+) -> None:
+    broker = start_mosquitto(users={"villa": "right"})
+    async with Proxy(broker.port) as proxy:
+        chosen = settings(
+            proxy.port, version=MqttVersion(version), username="villa", password="right"
+        )
+        async with Link(chosen) as link:
+            await link.connected()
+            broker.revoke_users({"villa": "changed"})
+            await until(lambda: "Reloading config" in broker.log)
+            # Some versions end such connections by themselves.
+            proxy.reset()
+            await link.failed(2)
+            assert link.cause in ASKS_FOR_CREDENTIALS
+            assert (link.state, link.waits[-1]) == (ConnectionState.ERROR, 900)
+            broker.revoke_users({"villa": "right"})
+            await until(lambda: broker.log.count("Reloading config") == 2)
+            link.session.reconnect()
+            await link.connected()
 
 
 async def test_f25_a_message_above_mosquittos_limit_is_refused_once_and_the_link_stays(

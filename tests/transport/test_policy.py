@@ -124,17 +124,69 @@ def test_a_broker_without_retain_or_qos_1_is_not_asked_for_it_again() -> None:
     assert (desk.terms().retain, desk.terms().qos) == (False, 0)
 
 
-@pytest.mark.parametrize("cause", [Cause.PROTOCOL_VERSION, Cause.CLOSED, Cause.PROTOCOL_ERROR])
-def test_a_broker_that_knows_no_mqtt_5_is_tried_with_311_at_once_and_remembered(
-    cause: Cause,
-) -> None:
+def test_a_broker_that_says_that_it_knows_no_mqtt_5_is_remembered() -> None:
     desk = Desk()
-    assert desk.fail(cause) == 0.0
+    assert desk.fail(Cause.PROTOCOL_VERSION) == 0.0
     assert desk.terms().version is V311
     desk.live(30)
     assert desk.policy.learned == Learned(V311, None)
     assert desk.fail(Cause.CLOSED) > 0
     assert desk.terms().version is V311
+
+
+@pytest.mark.parametrize("cause", [Cause.CLOSED, Cause.PROTOCOL_ERROR])
+def test_a_guess_that_a_broker_knows_no_mqtt_5_holds_for_one_connection(cause: Cause) -> None:
+    desk = Desk()
+    assert desk.fail(cause) == 0.0
+    assert desk.terms().version is V311
+    desk.live(30)
+    assert desk.policy.learned == NOTHING_LEARNED
+    assert desk.terms().version is V5
+    desk.live(30)
+    assert desk.policy.learned == Learned(V5)
+
+
+def test_a_guess_is_dropped_too_when_the_connection_is_left_on_purpose() -> None:
+    desk = Desk()
+    desk.fail(Cause.CLOSED)
+    desk.policy.connected()
+    desk.policy.left(3)
+    assert desk.terms().version is V5
+
+
+def test_a_broker_that_refuses_both_protocols_is_tried_rarely() -> None:
+    desk = Desk()
+    assert [desk.fail(Cause.PROTOCOL_VERSION) for _ in range(4)] == [0.0, SLOW, 0.0, SLOW]
+    known = Desk(Learned(V311))
+    assert known.fail(Cause.PROTOCOL_VERSION) == 0.0
+    assert known.terms().version is V5
+    assert known.fail(Cause.CLOSED) == 1.0
+    assert known.terms().version is V311
+
+
+def test_three_objections_in_a_row_make_attempts_rare() -> None:
+    desk = Desk(version=V5)
+    waits = [
+        desk.fail(Cause.PROTOCOL_ERROR, code=0x81),
+        desk.fail(Cause.PROTOCOL_ERROR, code=0x82),
+        desk.fail(Cause.REFUSED, Step.TCP),
+        desk.live(1, Cause.PROTOCOL_ERROR, code=0x82),
+        desk.live(299, Cause.PROTOCOL_ERROR, code=0x82),
+        desk.fail(Cause.PROTOCOL_ERROR, code=0x81),
+        desk.fail(Cause.PROTOCOL_ERROR, code=0x81),
+    ]
+    assert waits == [1.0, 2.0, 4.0, 8.0, 1.0, SLOW, SLOW]
+
+
+def test_objections_long_apart_are_not_in_a_row() -> None:
+    desk = Desk(version=V5)
+    for _ in range(5):
+        assert desk.live(300, Cause.PROTOCOL_ERROR, code=0x82) == 1.0
+
+
+def test_a_broker_that_itself_breaks_the_rules_gets_the_usual_waits() -> None:
+    desk = Desk(version=V5)
+    assert [desk.fail(Cause.PROTOCOL_ERROR) for _ in range(4)] == [1.0, 2.0, 4.0, 8.0]
 
 
 def test_the_older_protocol_is_tried_once_a_round() -> None:

@@ -41,6 +41,7 @@ from .household import Household, HouseholdSettings, subscriptions_of
 from .model import NodeState
 from .model.household import (
     AVAILABLE,
+    CAPABILITIES,
     EFFECTS,
     FIRMWARE,
     HARDWARE,
@@ -60,7 +61,7 @@ from .model.household import (
 from .protocol.homesync import HomeSyncDialect
 from .protocol.metrics import METRICS
 from .protocol.topics import check_home_id, check_prefix, is_id
-from .records import Firmware, Installation, LedState, Publication
+from .records import Firmware, Installation, LedState, LeftOver, Publication
 from .transport.packets import MqttVersion
 from .transport.policy import Learned
 from .transport.preflight import PreflightReport, preflight
@@ -73,6 +74,7 @@ from .transport.tls import TlsSettings, build_context
 __all__ = [
     "ASKS_FOR_CREDENTIALS",
     "AVAILABLE",
+    "CAPABILITIES",
     "DEFAULT_RETRIES",
     "DEFAULT_TIMEOUT",
     "DEFAULT_TTL",
@@ -113,6 +115,7 @@ __all__ = [
     "LedAction",
     "LedCommand",
     "LedState",
+    "LeftOver",
     "Limits",
     "MqttVersion",
     "NodeState",

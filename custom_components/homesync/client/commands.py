@@ -132,8 +132,10 @@ def fields_of(command: Command) -> dict[str, Any]:
             return content
 
 
-def read_command(kind: str, fields: dict[str, Any]) -> Command:
+def read_command(kind: str, fields: Any) -> Command:
     """Return the command that `fields_of` wrote, or raise InvalidSettingError."""
+    if not isinstance(fields, dict):
+        raise InvalidSettingError("command", "not a JSON object")
     try:
         match kind:
             case RelayCommand.kind:
@@ -296,7 +298,7 @@ class Reason(StrEnum):
 class CommandResult:
     """The one outcome of a command.
 
-    `latency` is in seconds from the first send to the last word, None without one;
+    `action` is what a relay or an LED was told; `latency` is in seconds from the first send to the last word, None without one;
     `attempts` counts the sends; `detail` is the node's or the broker's own text;
     `settings` what a config command led to, as JSON text, if the node told it.
     """
@@ -306,6 +308,7 @@ class CommandResult:
     kind: str
     request_id: str
     attempts: int
+    action: str | None = None
     result: str | None = None
     reason: Reason | None = None
     detail: str | None = None

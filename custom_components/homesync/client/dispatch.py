@@ -10,10 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import secrets
 
-import orjson
-
 from .commands import (
-    LONGEST_TTL,
     Command,
     CommandResult,
     Delivery,
@@ -22,14 +19,11 @@ from .commands import (
     Reason,
     Response,
     StoredCommand,
-    fields_of,
-    read_command,
 )
 from .errors import InvalidSettingError
 from .inflight import MEMORY, Answered, Inflight
-from .order import Order
+from .order import Order, check_stored, checked, read_stored, stored_of
 from .outbox import Outbox
-from .protocol.topics import is_id
 from .records import Installation
 
 _CONGESTED_SECONDS = 0.25
@@ -83,8 +77,9 @@ class Dispatch:
         )
         self._outcomes: Counter[str] = Counter()
         self._later: asyncio.TimerHandle | None = None
-        self._pumping = False
+        self._pumping = self._pump_again = False
         self._stopped = False
+        self._resting: list[StoredCommand] = []
 
     @property
     def counts(self) -> Counter[str]:
@@ -113,8 +108,11 @@ class Dispatch:
             raise
 
     def submit(self, node_id: str, command: Command, delivery: Delivery) -> Order:
-        """Take a command; its `done` gets the one outcome."""
-        order = self._order(node_id, command, delivery)
+        """Take a command; its `done` gets the one outcome.
+
+        Raises InvalidSettingError for one that no node should be sent.
+        """
+        order = self._order(node_id, checked(node_id, command, delivery), delivery)
         refusal = self._refusal(order)
         if refusal is not None:
             self._end(order, order.result(*refusal))
@@ -142,13 +140,17 @@ class Dispatch:
 
     def pump(self) -> None:
         """Send whatever has its turn."""
+        self._pump_again = True
         if self._pumping or self._stopped:
             return
         self._pumping = True
         self._forget_later()
         try:
-            while self._send_round():
-                pass
+            while self._pump_again:
+                # Set anew by whoever hears of an outcome and sends something.
+                self._pump_again = False
+                while self._send_round():
+                    pass
         finally:
             self._pumping = False
 
@@ -162,12 +164,9 @@ class Dispatch:
     def connection_lost(self) -> None:
         """The link is gone: what may not wait for it ends."""
         self._inflight.connection_lost()
-        patience = self._around.patience()
         for order in tuple(self._outbox):
-            if order.delivery.queue:
-                continue
-            if order.waits_out_gaps and patience > 0:
-                order.ring(min(order.ends - self._loop.time(), patience), self._expire)
+            if order.delivery.queue or (order.waits_out_gaps and self._around.patience() > 0):
+                self._set_expiry(order)
             else:
                 self._end(order, order.result(Outcome.REJECTED, Reason.NOT_CONNECTED))
 
@@ -195,7 +194,7 @@ class Dispatch:
     def stored(self) -> list[StoredCommand]:
         """What has to outlive a restart, in order."""
         orders = sorted((*self._outbox, *self._inflight.orders), key=lambda order: order.created)
-        return [_stored(order) for order in orders if order.delivery.queue]
+        return self._resting + [stored_of(order) for order in orders if order.delivery.queue]
 
     def restore(self, stored: StoredCommand) -> None:
         """Take a command of the last run up, with the time that it has left.
@@ -212,10 +211,15 @@ class Dispatch:
         """End every command; queued ones rest as they are in `stored`."""
         self._stopped = True
         self._forget_later()
+        self._resting = self.stored()
         for order in (*self._outbox, *self._inflight.orders):
-            order.silence()
+            # Nothing that still arrives may end what rests.
+            self._inflight.forget(order)
             if order.delivery.queue:
-                order.done.set_result(order.result(Outcome.QUEUED, Reason.STOPPED))
+                order.silence()
+                self._outbox.remove(order)
+                if not order.done.done():
+                    order.done.set_result(order.result(Outcome.QUEUED, Reason.STOPPED))
             else:
                 self._end(order, order.result(Outcome.CANCELLED, Reason.STOPPED))
 
@@ -245,7 +249,6 @@ class Dispatch:
             return None
         if away is Reason.NODE_OFFLINE or not order.waits_out_gaps or not self._around.patience():
             return Outcome.REJECTED, away
-        order.ends = min(order.ends, self._loop.time() + self._around.patience())
         return None
 
     def _accept(self, order: Order) -> None:
@@ -263,7 +266,10 @@ class Dispatch:
             self._around.changed()
 
     def _set_expiry(self, order: Order) -> None:
-        order.ring(order.ends - self._loop.time(), self._expire)
+        left = order.ends - self._loop.time()
+        if not order.delivery.queue and self._around.away(order.node_id) is Reason.NOT_CONNECTED:
+            left = min(left, self._around.patience())
+        order.ring(left, self._expire)
 
     def _expire(self, order: Order) -> None:
         why = self._around.away(order.node_id) or Reason.TOO_LATE
@@ -279,6 +285,10 @@ class Dispatch:
                 continue
             order = self._next(node_id)
             if order is None:
+                continue
+            if order.ends <= self._loop.time():
+                # Its timer is late: the machine or the process slept.
+                self._expire(order)
                 continue
             self._outbox.remove(order)
             if not self._inflight.begin(order):
@@ -306,6 +316,7 @@ class Dispatch:
         return self._outbox.next(node_id, own, slots, updates < self._limits.updates)
 
     def _pump_later(self) -> None:
+        self._forget_later()
         self._later = self._loop.call_later(_CONGESTED_SECONDS, self.pump)
 
     def _forget_later(self) -> None:
@@ -346,18 +357,23 @@ class Dispatch:
         self.pump()
 
     def _restored(self, stored: StoredCommand) -> Order:
-        _check(stored)
+        check_stored(stored)
+        if any(stored.request_id == o.request_id for o in (*self._outbox, *self._inflight.orders)):
+            raise InvalidSettingError("command", "its request id is in use")
         now = self._around.wall_clock()
         left = stored.ttl - max(0.0, now - stored.created)
         if stored.first_sent is not None:
-            left = min(left, MEMORY - max(0.0, now - stored.first_sent))
+            # Of a time to come nobody knows how long ago it was; the node may have forgotten.
+            since = now - stored.first_sent
+            left = min(left, MEMORY - since) if since >= 0 else 0.0
         order = self._order(
             stored.node_id,
-            read_command(stored.kind, orjson.loads(stored.fields)),
+            read_stored(stored.kind, stored.fields),
             Delivery(timeout=stored.timeout, retries=stored.retries, queue=True, ttl=stored.ttl),
         )
         order.request_id = stored.request_id
-        order.created = stored.created
+        # Not later than now: a clock set back must not grant the time again and again.
+        order.created = min(stored.created, now)
         order.ends = self._loop.time() + left
         order.attempts = stored.attempts
         order.sends_left = max(1, order.sends_left - stored.attempts)
@@ -365,28 +381,3 @@ class Dispatch:
             order.first_sent_at = stored.first_sent
             order.first_sent = self._loop.time() - max(0.0, now - stored.first_sent)
         return order
-
-
-def _stored(order: Order) -> StoredCommand:
-    return StoredCommand(
-        request_id=order.request_id,
-        node_id=order.node_id,
-        kind=order.command.kind,
-        fields=orjson.dumps(fields_of(order.command)).decode(),
-        created=order.created,
-        ttl=order.delivery.ttl,
-        timeout=order.delivery.timeout,
-        retries=order.delivery.retries,
-        attempts=order.attempts,
-        first_sent=order.first_sent_at,
-    )
-
-
-def _check(stored: StoredCommand) -> None:
-    """Refuse what the file cannot have got from us."""
-    if not (is_id(stored.node_id) and is_id(stored.kind) and is_id(stored.request_id)):
-        raise InvalidSettingError("command", "an id is not allowed")
-    if not 0 < stored.ttl <= LONGEST_TTL:
-        raise InvalidSettingError("ttl", f"{stored.ttl} s is not within 0 to {LONGEST_TTL:.0f} s")
-    if not (0 < stored.timeout <= 600 and 0 <= stored.retries <= 10 and stored.attempts >= 0):
-        raise InvalidSettingError("command", "timeout, retries or attempts are not allowed")

@@ -6,6 +6,7 @@ command → dispatch → dialect → session … answer → intake → dispatch 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 import logging
@@ -23,8 +24,8 @@ from .model import HouseholdModel, NodeState
 from .order import Order
 from .protocol.homesync import HomeSyncDialect
 from .protocol.metrics import METRICS
-from .protocol.topics import check_topic, is_command_topic
-from .records import Installation, Publication, StatusValue
+from .protocol.topics import check_topic, is_command_topic, is_topic
+from .records import Installation, LeftOver, Publication, StatusValue
 from .retained import RetainedScan
 from .transport.connection import Receiver, Subscriptions, Terms
 from .transport.echo import EchoResult
@@ -125,6 +126,7 @@ class Household:
         )
         self._scan = RetainedScan(self._session, sleep)
         self._search: asyncio.Task[None] | None = None
+        self._may_search = True
         self._last_state = self._session.state
         self._session.add_listener(self._on_state)
 
@@ -230,6 +232,15 @@ class Household:
         """Set a value from before a restart, unless a fresh one is there."""
         self._model.restore(node_id, key, value, unit)
 
+    async def clear_node(self, node_id: str) -> None:
+        """Have the broker forget what it keeps of a node, while connected and allowed to look.
+
+        The node has to be known still: what is overheard would make it known again.
+        """
+        with suppress(HomeSyncError):
+            found = await self._scan.find(self._dialect.everything_of(node_id))
+            self.clear_retained(found or ())
+
     def remove_node(self, node_id: str) -> None:
         """Forget a node and, while connected, take its retained status off the broker."""
         self.commands.cancel(node_id)
@@ -259,21 +270,37 @@ class Household:
         found = await self._scan.find(self._dialect.everything)
         if found is None:
             return None
-        return {topic: size for topic, size in found.items() if self._is_left_over(topic)}
+        return {topic: size for topic, size in found.items() if self.why_left_over(topic)}
+
+    def why_left_over(self, topic: str) -> LeftOver | None:
+        """Why a retained message serves nobody; None if it does, or is none of the nodes'."""
+        if not self._dialect.owns(topic):
+            return None
+        if is_command_topic(topic):
+            return LeftOver.COMMAND
+        try:
+            target = self._dialect.resolve(topic.encode())
+        except ProtocolError:
+            return LeftOver.UNKNOWN_TOPIC
+        if target.branch == "response":
+            return LeftOver.ANSWER
+        return None if target.node_id in self._model.nodes else LeftOver.UNKNOWN_NODE
 
     def clear_retained(self, topics: Iterable[str]) -> int:
         """Have the broker forget what it keeps on topics of this household; return how many.
 
         Raises NotConnectedError, CongestedError or TooLargeError when it has to give up.
         """
-        cleared = 0
-        for topic in topics:
-            if self._dialect.owns(topic):
-                self._session.publish(Publication(topic, b"", retain=True))
-                cleared += 1
-        self.retained_commands = tuple(set(self.retained_commands).difference(topics))
+        own = (topic for topic in dict.fromkeys(topics) if self._dialect.owns(topic))
+        # Strangers chose them: one that cannot be published on must not spare the others.
+        wanted = [topic for topic in own if is_topic(topic)]
+        for topic in wanted:
+            self._session.publish(Publication(topic, b"", retain=True))
+        self.retained_commands = tuple(
+            topic for topic in self.retained_commands if topic not in wanted
+        )
         self._tell_state()
-        return cleared
+        return len(wanted)
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
@@ -321,18 +348,20 @@ class Household:
             self._session.resume_reading()
 
     def _on_state(self, state: ConnectionState) -> None:
-        if state is not self._last_state:
-            self._last_state = state
-            self._end_search()
+        before, self._last_state = self._last_state, state
+        if state is not before:
+            if self._end_search():
+                # Some brokers close the connection of who asks for what he may not see.
+                self._may_search = False
             if state is ConnectionState.CONNECTED:
                 self._grace.connected()
                 self.commands.connection_is_back()
-                search = self._search_retained_commands()
-                self._search = asyncio.get_running_loop().create_task(search)
+                self._begin_search()
             else:
                 if state in _LOST:
                     self._grace.lost()
-                self.commands.connection_lost()
+                if before is ConnectionState.CONNECTED:
+                    self.commands.connection_lost()
         self._tell_state()
 
     def _tell_state(self) -> None:
@@ -347,20 +376,15 @@ class Household:
         self.retained_commands = tuple(topic for topic in found or () if is_command_topic(topic))
         self._tell_state()
 
-    def _end_search(self) -> None:
-        if self._search is not None:
-            self._search.cancel()
-            self._search = None
+    def _begin_search(self) -> None:
+        if self._may_search:
+            search = self._search_retained_commands()
+            self._search = asyncio.get_running_loop().create_task(search)
 
-    def _is_left_over(self, topic: str) -> bool:
-        """Whether a retained message is of no node that is known, and not our own."""
-        if is_command_topic(topic):
-            return True
-        try:
-            target = self._dialect.resolve(topic.encode())
-        except ProtocolError:
-            return self._dialect.owns(topic)
-        return target.node_id not in self._model.nodes or target.branch == "response"
+    def _end_search(self) -> bool:
+        """End a search; return whether there was one that had not ended by itself."""
+        search, self._search = self._search, None
+        return search is not None and search.cancel()
 
     def _away(self, node_id: str) -> Reason | None:
         """Why nothing can be sent to a node now."""

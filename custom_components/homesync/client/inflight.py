@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .commands import Command, CommandResult, OtaCommand, Outcome, Reason, Response, ResponseStatus
-from .errors import CongestedError, NotConnectedError, TooLargeError
+from .errors import CongestedError, HomeSyncError, NotConnectedError, TooLargeError
 from .order import Order
 from .transport.reasons import FAILURE, NO_SUBSCRIBERS, reason_of
 
@@ -74,15 +74,16 @@ class Inflight:
 
     def begin(self, order: Order) -> bool:
         """Send an order for the first time; False if the link takes nothing now."""
+        # Before it is sent: the answer may come while `send` still runs.
+        self._open[order.request_id] = order
         try:
             sent = self._try_to_send(order)
         except TooLargeError as err:
-            self._end_order(
-                order, order.result(Outcome.REJECTED, Reason.TOO_LARGE, detail=str(err))
-            )
+            self._end(order, order.result(Outcome.REJECTED, Reason.TOO_LARGE, detail=str(err)))
             return True
-        if sent:
-            self._open[order.request_id] = order
+        if not sent:
+            del self._open[order.request_id]
+        elif order.request_id in self._open:
             self._wait(order)
         return sent
 
@@ -115,7 +116,10 @@ class Inflight:
         order = self._open.get(request_id)
         if order is None:
             return
-        if code >= FAILURE:
+        if code >= FAILURE and order.attempts > 1:
+            # An earlier send may have been carried out: no refusal, but nothing certain.
+            order.failure = Reason.REFUSED_BY_BROKER
+        elif code >= FAILURE:
             words = reason_of(code).words
             self._end(order, order.result(Outcome.REJECTED, Reason.REFUSED_BY_BROKER, detail=words))
         elif code == NO_SUBSCRIBERS:
@@ -196,13 +200,19 @@ class Inflight:
     def _wait(self, order: Order) -> None:
         """Set the time of the next repeat, or of the end if it would be the last."""
         timeout = order.delivery.timeout
-        pause = timeout + _FIRST_GAP * 2.0 ** (order.attempts - 1)
+        # Counted by what was tried, so that without a link the end stays where it was.
+        tries = max(0, order.delivery.retries - order.sends_left)
+        pause = timeout + _FIRST_GAP * 2.0**tries
         if order.sends_left and self._is_remembered(order, self._clock() + pause):
             order.ring(pause, self._repeat)
         else:
             order.ring(timeout, self._give_up)
 
     def _repeat(self, order: Order) -> None:
+        # The timer is late if the machine or the process slept.
+        if not self._is_remembered(order, self._clock()):
+            self._give_up(order)
+            return
         if not self._send_again(order):
             order.sends_left -= 1
         if order.request_id in self._open:
@@ -214,23 +224,26 @@ class Inflight:
     def _send_again(self, order: Order) -> bool:
         try:
             return self._try_to_send(order)
-        except TooLargeError as err:
-            # The broker's limits may be others after a reconnect.
-            self._end(order, order.result(Outcome.REJECTED, Reason.TOO_LARGE, detail=str(err)))
+        except TooLargeError:
+            # The broker's limits are others than before; an earlier send may yet be answered.
+            order.failure = Reason.TOO_LARGE
             return False
 
     def _try_to_send(self, order: Order) -> bool:
+        order.attempts += 1
         try:
             self._send(order)
-        except NotConnectedError:
-            order.failure = Reason.CONNECTION_LOST if order.attempts else Reason.NOT_CONNECTED
-            return False
-        except CongestedError:
-            order.failure = Reason.CONGESTED
+        except HomeSyncError as err:
+            order.attempts -= 1
+            if isinstance(err, NotConnectedError):
+                order.failure = Reason.CONNECTION_LOST if order.attempts else Reason.NOT_CONNECTED
+            elif isinstance(err, CongestedError):
+                order.failure = Reason.CONGESTED
+            else:
+                raise
             return False
         order.failure = Reason.NO_ANSWER
         order.sends_left = max(0, order.sends_left - 1)
-        order.attempts += 1
         order.last_sent = self._clock()
         if order.first_sent is None:
             order.first_sent = order.last_sent

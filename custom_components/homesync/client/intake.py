@@ -74,7 +74,12 @@ class Intake:
             self._to.retained(topic, payload)
         target = self._routes.get(topic)
         if target is None:
-            target = self._resolve(topic, payload)
+            try:
+                target = self._resolve(topic, payload)
+            except Exception:
+                # Whoever was asked failed; the connection has nothing to do with it.
+                self._logger.exception("Unexpected failure with a message on %r", topic)
+                return
             if target is None:
                 return
         self._inbox.put(target, topic, payload, retained, target.branch != "telemetry")

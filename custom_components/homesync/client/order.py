@@ -1,10 +1,14 @@
-"""One command on its way, from the caller to its one outcome."""
+"""One command on its way, from the caller to its one outcome; what is allowed as one."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import orjson
 
 from .commands import (
+    LONGEST_TTL,
     REPLACEABLE,
     Command,
     CommandResult,
@@ -13,7 +17,17 @@ from .commands import (
     Outcome,
     Reason,
     Response,
+    StoredCommand,
+    fields_of,
+    read_command,
 )
+from .errors import InvalidSettingError
+from .protocol.topics import is_id
+
+_LONGEST_TIMEOUT = 600.0
+_MOST_RETRIES = 10
+_MOST_ATTEMPTS = 1000
+_LATEST = 1e11  # seconds since the epoch: some thousand years
 
 
 @dataclass(slots=True, eq=False)
@@ -75,9 +89,75 @@ class Order:
             kind=self.command.kind,
             request_id=self.request_id,
             attempts=self.attempts,
+            action=action.value if (action := getattr(self.command, "action", None)) else None,
             reason=reason,
             detail=detail,
             latency=self.latency,
             result=None if response is None else response.result,
             settings=None if response is None else response.settings,
         )
+
+
+def stored_of(order: Order) -> StoredCommand:
+    """Put an order down."""
+    return StoredCommand(
+        request_id=order.request_id,
+        node_id=order.node_id,
+        kind=order.command.kind,
+        fields=orjson.dumps(fields_of(order.command)).decode(),
+        created=order.created,
+        ttl=order.delivery.ttl,
+        timeout=order.delivery.timeout,
+        retries=order.delivery.retries,
+        attempts=order.attempts,
+        first_sent=order.first_sent_at,
+    )
+
+
+def checked(node_id: str, command: Command, delivery: Delivery) -> Command:
+    """Return a command as a node may be sent it, or raise InvalidSettingError."""
+    _check_ids(node_id, command.kind)
+    _check_delivery(delivery.ttl, delivery.timeout, delivery.retries)
+    try:
+        fields = fields_of(command)
+    except orjson.JSONDecodeError:
+        raise InvalidSettingError("content", "not JSON") from None
+    return read_command(command.kind, fields)
+
+
+def read_stored(kind: str, fields: str) -> Command:
+    """Return the command that rested as JSON text, or raise InvalidSettingError."""
+    try:
+        return read_command(kind, orjson.loads(fields))
+    except orjson.JSONDecodeError:
+        raise InvalidSettingError("command", "its fields are not JSON") from None
+
+
+def check_stored(stored: StoredCommand) -> None:
+    """Refuse what the file cannot have got from us; each of its values may be of any type."""
+    _check_ids(stored.node_id, stored.kind, stored.request_id)
+    _check_delivery(stored.ttl, stored.timeout, stored.retries)
+    times = [stored.created] if stored.first_sent is None else [stored.created, stored.first_sent]
+    if not all(_is_within(time, 0, _LATEST) for time in times):
+        raise InvalidSettingError("command", "a time is not allowed")
+    known = type(stored.attempts) is int and 0 <= stored.attempts <= _MOST_ATTEMPTS
+    if not known or (stored.attempts > 0) is (stored.first_sent is None):
+        raise InvalidSettingError("command", "its attempts are not allowed")
+
+
+def _check_ids(*ids: Any) -> None:
+    if not all(isinstance(each, str) and is_id(each) for each in ids):
+        raise InvalidSettingError("command", "an id is not allowed")
+
+
+def _check_delivery(ttl: Any, timeout: Any, retries: Any) -> None:
+    if not _is_within(ttl, 0, LONGEST_TTL) or not ttl:
+        raise InvalidSettingError("ttl", f"not within 0 to {LONGEST_TTL:.0f} s")
+    if not _is_within(timeout, 0, _LONGEST_TIMEOUT) or not timeout:
+        raise InvalidSettingError("timeout", f"not within 0 to {_LONGEST_TIMEOUT:.0f} s")
+    if type(retries) is not int or not 0 <= retries <= _MOST_RETRIES:
+        raise InvalidSettingError("retries", f"not within 0 to {_MOST_RETRIES}")
+
+
+def _is_within(number: Any, low: float, high: float) -> bool:
+    return type(number) in (int, float) and low <= number <= high

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 
-from .commands import REPLACEABLE, LedCommand
+from .commands import REPLACEABLE, LedAction, LedCommand
 from .order import Order
 
 PER_NODE = 128
@@ -37,10 +37,7 @@ class Outbox:
         """Take out the waiting order whose place a newer one for the same actuator takes."""
         if order.command.kind not in REPLACEABLE:
             return None
-        older = next(
-            (each for each in self.line(order.node_id) if each.command.kind == order.command.kind),
-            None,
-        )
+        older = next((each for each in self.line(order.node_id) if _replaces(order, each)), None)
         if older is None:
             return None
         if isinstance(order.command, LedCommand) and isinstance(older.command, LedCommand):
@@ -95,3 +92,13 @@ class Outbox:
                 return order
             kinds.add(order.command.kind)
         return None
+
+
+def _replaces(newer: Order, older: Order) -> bool:
+    """Whether two orders are for the same actuator; to identify a node sets nothing."""
+    return newer.command.kind == older.command.kind and _identifies(newer) is _identifies(older)
+
+
+def _identifies(order: Order) -> bool:
+    command = order.command
+    return isinstance(command, LedCommand) and command.action is LedAction.IDENTIFY

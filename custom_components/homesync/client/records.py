@@ -120,3 +120,12 @@ class Publication:
     payload: bytes
     qos: int = 1
     retain: bool = False
+
+
+class LeftOver(StrEnum):
+    """Why nobody needs what a broker keeps."""
+
+    COMMAND = "command"
+    ANSWER = "answer"
+    UNKNOWN_NODE = "unknown_node"
+    UNKNOWN_TOPIC = "unknown_topic"

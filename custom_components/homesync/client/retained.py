@@ -37,8 +37,9 @@ class RetainedScan:
                 if not await self._session.listen_in(filters):
                     return None
                 await self._wait(found)
-                self._session.leave_off(filters)
             finally:
+                # Also if nobody waits for it any more: what is overheard is all traffic.
+                self._session.leave_off(filters)
                 self._found = None
         return found
 

@@ -11,7 +11,7 @@ from .answers import RESPONSE_LEAVES, decode_response, report_of
 from .metrics import METRICS, UNIT_ALIASES
 from .payloads import Complain, dump, load, read_number, read_optional, read_text, read_time
 from .status import STATUS_LEAVES, decode_status
-from .topics import ECHO_NODE, HouseholdTopics, NodeTopic
+from .topics import ECHO_NODE, HouseholdTopics, NodeTopic, is_id
 
 _TELEMETRY, _STATUS, _RESPONSE, _COMMAND = "telemetry", "status", "response", "command"
 _MAX_UNIT = 32
@@ -55,6 +55,12 @@ class HomeSyncDialect:
     def everything(self) -> str:
         """The filter of all topics of the household's nodes; never subscribed for long."""
         return f"{self._topics.root}/#"
+
+    def everything_of(self, node_id: str) -> str:
+        """The filter of all topics of one node; never subscribed for long."""
+        if not is_id(node_id):
+            raise ValueError("not an id")
+        return f"{self._topics.root}/{node_id}/#"
 
     def owns(self, topic: str) -> bool:
         """Whether a topic is one of the household's nodes."""

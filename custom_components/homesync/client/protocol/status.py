@@ -45,7 +45,7 @@ def _read_names(value: Any, name: str) -> tuple[str, ...]:
 
 def _read_firmware(value: Any, name: str) -> Firmware:
     content = read_object(value, name)
-    notes = content.get("notes")
+    notes = content.get("notes") or None
     try:
         return Firmware(
             version=_read_name(content.get("version"), "version"),
@@ -113,10 +113,9 @@ def decode_status(
         )
     content = load(payload)
     at, stamped = read_time(content, arrival)
+    fields = _read_fields(content, _wanted(target.leaf, content), complain)
     if target.leaf == "led":
-        fields: _Fields = ((StatusKey.LED, read_led(content, complain)),)
-    else:
-        fields = _read_fields(content, _wanted(target.leaf, content), complain)
+        fields = ((StatusKey.LED, read_led(content, complain)), *fields)
     return StatusReport(node_id=target.node_id, fields=fields, at=at, stamped=stamped)
 
 
@@ -130,8 +129,9 @@ def _nothing(leaf: str) -> _Fields:
 
 def _wanted(leaf: str, content: Json) -> dict[str, _Field]:
     """Return the fields to read: the required one by the name it goes by here, and others."""
-    if leaf == "info":
-        return {name: field for name, field in _INFO.items() if name in content}
+    if leaf in _OTHER_STATUS:
+        optional = {"uptime": _UPTIME, **(_INFO if leaf == "info" else {})}
+        return {name: field for name, field in optional.items() if name in content}
     main, names, optional = _STATUS_FIELDS[leaf]
     name = next((name for name in names if name in content), names[0])
     return {name: main, **{n: f for n, f in optional.items() if n in content and n != name}}

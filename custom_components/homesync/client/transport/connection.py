@@ -19,21 +19,17 @@ from ..errors import (
 )
 from ..records import Publication
 from .engine import Engine, OnAnswer
-from .keepalive import KeepAlive, Verdict
 from .packets import Answer, BrokerLimits, Connack, MqttVersion
 from .reader import OnPublish, PacketReader
 from .reasons import FAILURE, reason_of
 from .settings import BrokerSettings, Transport
 from .streams import WebSocketTransport, acknowledge_quickly, insecure, open_stream
+from .watch import Watch, Watched
 
 _PINGREQ = b"\xc0\x00"
 _PINGRESP = b"\xd0\x00"
-# Bytes that came while the loop was blocked are read before a silence is judged.
-_SECOND_LOOK = 0.05
 _UNSUBACK_WITHIN = 1.0
 _SUBACK_WITHIN = 10.0
-# Longer than a slow plan delays acknowledgements: EMQX's is said to take half as long.
-_PUBACK_WITHIN = 60.0
 _HIGHEST_QOS = 2
 _ALERT_WITHIN = 0.5
 
@@ -99,9 +95,6 @@ class Connection(asyncio.Protocol):
         self._step = Step.RESOLVE
         self._transport: asyncio.Transport | None = None
         self._websocket: WebSocketTransport | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._window_timer: asyncio.TimerHandle | None = None
-        self._doubted = False
         self._answers: dict[str, asyncio.Future[tuple[int, ...]]] = {}
         self._reader = PacketReader(
             _refuse_early, self._on_packet, receiver.on_oversize, terms.version
@@ -115,7 +108,13 @@ class Connection(asyncio.Protocol):
             retain=terms.retain,
             qos=terms.qos,
         )
-        self._keepalive = KeepAlive(terms.keepalive, loop.time())
+        watched = Watched(
+            ping=lambda: self._write(_PINGREQ),
+            give_up=lambda words: self._fail(Cause.SILENT, words),
+            reading=lambda: self._transport is None or self._transport.is_reading(),
+            window_full=lambda: self._engine.window_full,
+        )
+        self._watch = Watch(watched, terms.keepalive)
 
     @property
     def limits(self) -> BrokerLimits:
@@ -150,7 +149,7 @@ class Connection(asyncio.Protocol):
             self._abort(ConnectError(Cause.CLOSED, self._step, "given up"))
             raise
         self._step = Step.LINK
-        self._watch()
+        self._watch.start()
 
     def publish(
         self, message: Publication, on_answer: OnAnswer | None = None, *, wait: bool = True
@@ -161,7 +160,7 @@ class Connection(asyncio.Protocol):
         `wait` also when the broker must first acknowledge others.
         """
         self._use(self._engine.publish, message, on_answer, wait=wait)
-        self._watch_window()
+        self._watch.sent()
 
     async def listen_in(self, filters: tuple[str, ...]) -> bool:
         """Subscribe to more; return whether the broker grants all of it.
@@ -230,7 +229,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.closed.done():
             return
-        self._keepalive.received(self._loop.time())
+        self._watch.keepalive.received(self._loop.time())
         try:
             if acks := self._reader.feed(data):
                 self._write(acks)
@@ -258,7 +257,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         with contextlib.suppress(NotConnectedError):
             self._use(self._engine.resume)
-            self._watch_window()
+            self._watch.sent()
 
     def on_connack(self, connack: Connack) -> None:
         """Part of EngineEvents."""
@@ -269,10 +268,7 @@ class Connection(asyncio.Protocol):
 
     def on_puback(self) -> None:
         """Part of EngineEvents."""
-        if self._window_timer is not None:
-            self._window_timer.cancel()
-            self._window_timer = None
-        self._watch_window()
+        self._watch.acknowledged()
 
     def on_suback(self, answer: Answer) -> None:
         """Part of EngineEvents."""
@@ -300,7 +296,7 @@ class Connection(asyncio.Protocol):
             server = self.connack.server_reference if self.connack is not None else None
             raise ConnectError(reason.cause, Step.CONNACK, reason.words, server, code)
         if self.limits.keepalive:
-            self._keepalive = KeepAlive(self.limits.keepalive, self._loop.time())
+            self._watch.change_interval(self.limits.keepalive)
         self._enter(Step.SUBSCRIBE)
         if self._filters:
             codes = await self._expect(f"suback{self._engine.subscribe(self._filters)}")
@@ -377,53 +373,14 @@ class Connection(asyncio.Protocol):
 
     def _on_packet(self, packet: bytes) -> None:
         if packet == _PINGRESP:
-            self._keepalive.answered()
+            self._watch.keepalive.answered()
         else:
             self._engine.feed(packet)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._keepalive.sent(self._loop.time())
+            self._watch.keepalive.sent(self._loop.time())
             self._transport.write(data)
-
-    def _watch(self) -> None:
-        """Judge the silence now, and again when it is next due."""
-        self._timer = None
-        if self.closed.done():
-            return
-        now = self._loop.time()
-        verdict = self._judge(now)
-        wait = 0.0
-        if verdict is Verdict.DEAD and self._doubted:
-            self._fail(Cause.SILENT, "the broker does not answer pings any more")
-            return
-        self._doubted = verdict is Verdict.DEAD
-        if verdict is Verdict.DEAD:
-            wait = _SECOND_LOOK
-        elif verdict is Verdict.PING:
-            self._write(_PINGREQ)
-            self._keepalive.pinged(now)
-        self._timer = self._loop.call_at(max(now + wait, self._keepalive.due()), self._watch)
-
-    def _watch_window(self) -> None:
-        """A broker that stops to acknowledge would block the window for ever."""
-        if self._window_timer is None and self._engine.window_full and not self.closed.done():
-            self._window_timer = self._loop.call_later(_PUBACK_WITHIN, self._judge_window)
-
-    def _judge_window(self) -> None:
-        self._window_timer = None
-        if self._transport is not None and not self._transport.is_reading():
-            # The acknowledgements may wait where we do not read.
-            self._watch_window()
-        else:
-            self._fail(Cause.SILENT, "the broker does not acknowledge messages any more")
-
-    def _judge(self, now: float) -> Verdict:
-        verdict = self._keepalive.judge(now)
-        if verdict is Verdict.DEAD and self._transport and not self._transport.is_reading():
-            # The answer waits where we do not read; the broker wants pings all the same.
-            return Verdict.PING
-        return verdict
 
     def _fail(self, cause: Cause, words: str) -> None:
         self._abort(ConnectError(cause, self._step, words))
@@ -431,10 +388,7 @@ class Connection(asyncio.Protocol):
     def _abort(self, error: ConnectError) -> None:
         """End at once; the first reason wins."""
         self._reader.close()
-        for timer in (self._timer, self._window_timer):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._window_timer = None
+        self._watch.stop()
         if self._transport is not None:
             self._transport.abort()
             self._transport = None

@@ -173,18 +173,6 @@ class Policy:
             return _RIVAL_GAP
         return max(self.stagger(), self._wait(action_of(error.cause)))
 
-    @property
-    def _guessed(self) -> bool:
-        """Whether MQTT 3.1.1 is used though the broker has not said that it knows no 5.
-
-        That holds for one connection only: a broker may close one for many reasons.
-        """
-        return self._switched and not self._told and self._version is MqttVersion.V311
-
-    @property
-    def _objected(self) -> bool:
-        return self._objections >= _OBJECTIONS_IN_A_ROW
-
     def left(self, held: float) -> None:
         """Take down that a connection was left on purpose after `held` seconds."""
         self._backoff.held(held)
@@ -207,6 +195,18 @@ class Policy:
         """The way that had been blocked is open again."""
         self._way = Transport.TCP
         self.learned = Learned(self.learned.version)
+
+    @property
+    def _guessed(self) -> bool:
+        """Whether MQTT 3.1.1 is used though the broker has not said that it knows no 5.
+
+        That holds for one connection only: a broker may close one for many reasons.
+        """
+        return self._switched and not self._told and self._version is MqttVersion.V311
+
+    @property
+    def _objected(self) -> bool:
+        return self._objections >= _OBJECTIONS_IN_A_ROW
 
     def _wait(self, action: Action) -> float:
         if self._objected:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, replace
 
-from ..errors import ConnectError
+from ..errors import Cause, ConnectError
 from .connection import Connection, Receiver, Subscriptions, Terms
 from .echo import Echo, EchoResult
 from .packets import BrokerLimits, MqttVersion
@@ -83,10 +83,15 @@ class _Trial:
             old = self.settings.version is None and (is_old_broker(err) or is_mute(err))
             if not (refused or old):
                 raise
+            # A broker that just closes may have another reason; a mute one is worth no second wait.
+            guessed = old and err.cause is not Cause.PROTOCOL_VERSION and not is_mute(err)
         version = MqttVersion.V311 if old else terms.version
-        return await self._try(replace(terms, version=version, listen_first=refused), blocked)
+        terms = replace(terms, version=version, listen_first=refused)
+        return await self._try(terms, blocked, guessed=guessed)
 
-    async def _try(self, terms: Terms, blocked: ConnectError | None) -> PreflightReport:
+    async def _try(
+        self, terms: Terms, blocked: ConnectError | None, *, guessed: bool = False
+    ) -> PreflightReport:
         returned = asyncio.Event()
 
         def receive(topic: bytes, payload: bytes, _retained: bool) -> None:
@@ -113,7 +118,7 @@ class _Trial:
                 raise connection.closed.result()
             return PreflightReport(
                 terms=terms,
-                learned=self._learned(terms),
+                learned=self._learned(terms, guessed=guessed),
                 limits=connection.limits,
                 certificate_expires=connection.certificate_expires,
                 echo=echo.result(),
@@ -122,8 +127,8 @@ class _Trial:
         finally:
             await connection.close(self.timing.goodbye)
 
-    def _learned(self, terms: Terms) -> Learned:
+    def _learned(self, terms: Terms, *, guessed: bool) -> Learned:
         return Learned(
-            terms.version if self.settings.version is None else None,
+            terms.version if self.settings.version is None and not guessed else None,
             terms.transport if terms.transport is not self.settings.transport else None,
         )

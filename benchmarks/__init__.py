@@ -1,0 +1,1 @@
+"""Measures HomeSync beside Home Assistant's own MQTT integration: scripts/bench --help."""

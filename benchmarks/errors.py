@@ -1,0 +1,5 @@
+"""What goes wrong while measuring."""
+
+
+class BenchError(Exception):
+    """A measurement could not be made; the text says why."""

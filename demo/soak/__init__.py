@@ -1,0 +1,1 @@
+"""Random commands to misbehaving nodes while brokers and Home Assistant die; then accounts."""

@@ -1,0 +1,365 @@
+"""Commands of every kind, for several nodes at once, and their withdrawal."""
+
+import asyncio
+from typing import Any
+
+from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+    UnknownUser,
+)
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    entity_registry as er,
+    label_registry as lr,
+)
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+
+from custom_components.homesync.services import ACTIONS
+from simulator import Behaviour, Led, Node
+from tests.broker import Mosquitto
+
+from .actions import act, respond, send
+from .conftest import SetUp, StartNode
+from .lookup import coordinator, device_id, entity_id, is_connected, state
+from .waiting import reached, until
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp) -> MockConfigEntry:
+    return await set_up(mosquitto.port)
+
+
+@pytest.fixture
+async def nodes(
+    hass: HomeAssistant, entry: MockConfigEntry, start_node: StartNode
+) -> tuple[Node, Node]:
+    own = {"shutter": lambda fields: f"at {fields['position']}", "echo": None}
+    first = await start_node("plug-1", relay_on=False, own_commands=own)
+    second = await start_node("plug-2", relay_on=False)
+    for node_id in ("plug-1", "plug-2"):
+        await until(
+            hass, lambda node_id=node_id: state(hass, entry, "switch", node_id, "status/relay")
+        )
+    return first, second
+
+
+def ids(hass: HomeAssistant, entry: MockConfigEntry) -> list[str]:
+    return [device_id(hass, entry, node_id) for node_id in ("plug-1", "plug-2")]
+
+
+def test_the_actions_are_these_and_only_administrators_may_call_the_dangerous_ones() -> None:
+    admin = {"install_firmware", "purge_retained", "publish", "reconnect"}
+    assert {name for name, action in ACTIONS.items() if action.admin} == admin
+    assert set(ACTIONS) == admin | {"send_command", "cancel_commands"}
+
+
+@pytest.mark.parametrize(
+    ("data", "result", "settings"),
+    [
+        ({"command": "led", "action": "off"}, "off", None),
+        (
+            {"command": "led", "action": True, "brightness": 9, "color": [1, 2, 3]},
+            "on",
+            None,
+        ),
+        ({"command": "led", "action": "identify"}, "on", None),
+        (
+            {"command": "config", "config": {"interval": 30, "wifi": {"name": "x"}}},
+            "applied",
+            {"interval": 30, "wifi": {"name": "x"}},
+        ),
+        ({"command": "restart"}, "restarting", None),
+        ({"command": "shutter", "content": {"position": 40}}, "at 40", None),
+        ({"command": "echo"}, "{}", None),
+    ],
+)
+async def test_every_kind_of_command_reaches_the_node_and_tells_its_result(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    nodes: tuple[Node, Node],
+    data: dict[str, Any],
+    result: str,
+    settings: dict[str, Any] | None,
+) -> None:
+    node, _ = nodes
+    node.show(Led(on=True))
+
+    told = await send(hass, ids(hass, entry)[0], **data)
+
+    assert told["outcome"] == "confirmed", told
+    assert told["result"] == result
+    assert told["settings"] == settings
+    assert [each.kind for each in node.executed] == [data["command"]]
+    if "color" in data:
+        assert node.led == Led(on=True, brightness=9, color=(1, 2, 3))
+
+
+async def test_settings_are_neither_logged_nor_told_on_the_bus(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    nodes: tuple[Node, Node],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG", "custom_components.homesync")
+
+    told = await send(hass, ids(hass, entry)[0], command="config", config={"password": "canary-1"})
+
+    assert told["settings"] == {"password": "canary-1"}
+    ours = [each for each in caplog.records if each.name.startswith("custom_components")]
+    assert any("confirmed" in each.getMessage() for each in ours)
+    assert not any("canary-1" in each.getMessage() for each in ours)
+
+
+async def test_a_command_the_node_does_not_know_is_rejected_in_its_words(
+    hass: HomeAssistant, entry: MockConfigEntry, nodes: tuple[Node, Node]
+) -> None:
+    told = await send(hass, ids(hass, entry)[1], command="shutter", content={"position": 1})
+
+    assert (told["outcome"], told["detail"]) == ("rejected", "unsupported")
+
+
+async def test_several_nodes_are_commanded_at_once_and_each_tells_its_outcome(
+    hass: HomeAssistant, entry: MockConfigEntry, nodes: tuple[Node, Node]
+) -> None:
+    first, second = nodes
+    first.behaviour = Behaviour(deaf=True)
+    second.behaviour = Behaviour(reject="no")
+
+    call = asyncio.create_task(
+        respond(
+            hass, "send_command", device_id=ids(hass, entry), action="on", timeout=0.5, retries=0
+        )
+    )
+    await first.wait_for(lambda: bool(first.received))
+    await second.wait_for(lambda: bool(second.refused))
+    assert not call.done()
+
+    results = (await call)["results"]
+    assert [
+        (each["node_id"], each["household"], each["outcome"], each["reason"]) for each in results
+    ] == [
+        ("plug-1", "Villa", "timed_out", "no_answer"),
+        ("plug-2", "Villa", "rejected", "refused_by_node"),
+    ]
+    assert [each["device_id"] for each in results] == ids(hass, entry)
+
+
+async def test_without_response_all_that_failed_are_named_in_one_error(
+    hass: HomeAssistant, entry: MockConfigEntry, nodes: tuple[Node, Node]
+) -> None:
+    chosen = ids(hass, entry)
+    await act(hass, "send_command", device_id=chosen, action="on")
+
+    nodes[1].behaviour = Behaviour(reject="too hot")
+    with pytest.raises(HomeAssistantError) as caught:
+        await act(hass, "send_command", device_id=chosen, action="off")
+
+    assert caught.value.translation_key == "several_failed"
+    assert str(caught.value) == ("1 of 2 nodes failed. Villa: plug-2 refused the command: too hot")
+    assert nodes[0].relay is False
+
+
+@pytest.mark.parametrize("target", ["area", "label", "entity", "entity's area"])
+async def test_nodes_are_found_by_area_label_and_entity(
+    hass: HomeAssistant, entry: MockConfigEntry, nodes: tuple[Node, Node], target: str
+) -> None:
+    devices = dr.async_get(hass)
+    other = MockConfigEntry(domain="other")
+    other.add_to_hass(hass)
+    foreign = devices.async_get_or_create(
+        config_entry_id=other.entry_id, identifiers={("other", "1")}
+    )
+    area = ar.async_get(hass).async_create("Kitchen")
+    label = lr.async_get(hass).async_create("Loads")
+    for each in (device_id(hass, entry, "plug-2"), device_id(hass, entry), foreign.id):
+        devices.async_update_device(each, area_id=area.id, labels={label.label_id})
+    data = {
+        "area": {"area_id": area.id},
+        "entity's area": {"area_id": [area.id]},
+        "label": {"label_id": label.label_id},
+        "entity": {"entity_id": entity_id(hass, entry, "switch", "plug-2", "status/relay")},
+    }[target]
+
+    (result,) = (await respond(hass, "send_command", action="on", **data))["results"]
+
+    assert result["node_id"] == "plug-2"
+    assert (nodes[0].relay, nodes[1].relay) == (False, True)
+
+
+@pytest.mark.parametrize("named", ["household", "nobody"])
+async def test_an_entity_that_is_named_must_be_one_of_a_node(
+    hass: HomeAssistant, entry: MockConfigEntry, nodes: tuple[Node, Node], named: str
+) -> None:
+    chosen = {
+        "household": entity_id(hass, entry, "sensor", "connection_state"),
+        "nobody": "switch.nobody",
+    }[named]
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, "send_command", action="on", entity_id=chosen)
+    assert caught.value.translation_key == "not_a_node"
+
+
+async def test_s09_who_may_only_look_commands_nothing(
+    hass: HomeAssistant, entry: MockConfigEntry, nodes: tuple[Node, Node]
+) -> None:
+    reader = MockUser(name="Reader").add_to_hass(hass)
+    reader.mock_policy({"entities": {"all": {"read": True}}})
+    context = Context(user_id=reader.id)
+    chosen = ids(hass, entry)[0]
+
+    for name, data in (
+        ("send_command", {"device_id": chosen, "action": "on"}),
+        ("cancel_commands", {"device_id": chosen}),
+        ("cancel_commands", {"config_entry_id": entry.entry_id}),
+    ):
+        with pytest.raises(Unauthorized) as caught:
+            await act(hass, name, context=context, **data)
+        assert caught.value.permission == POLICY_CONTROL
+    assert nodes[0].received == ()
+
+
+async def test_s09_who_may_control_a_node_commands_that_one_only(
+    hass: HomeAssistant, entry: MockConfigEntry, nodes: tuple[Node, Node]
+) -> None:
+    first, second = ids(hass, entry)
+    guest = MockUser(name="Guest").add_to_hass(hass)
+    shown = er.async_entries_for_device(er.async_get(hass), first)
+    guest.mock_policy({"entities": {"entity_ids": {each.entity_id: True for each in shown}}})
+    context = Context(user_id=guest.id)
+
+    await act(hass, "send_command", context=context, device_id=first, action="on")
+    with pytest.raises(Unauthorized):
+        await act(hass, "send_command", context=context, device_id=[first, second], action="off")
+
+    assert (nodes[0].relay, nodes[1].relay) == (True, False)
+
+
+@pytest.mark.parametrize("name", [name for name, action in ACTIONS.items() if action.admin])
+async def test_s09_only_administrators_may(
+    hass: HomeAssistant, entry: MockConfigEntry, nodes: tuple[Node, Node], name: str
+) -> None:
+    user = MockUser(name="User").add_to_hass(hass)
+    user.mock_policy({"entities": True})
+    data: dict[str, Any] = {"config_entry_id": entry.entry_id}
+    if name == "publish":
+        data["topic"] = "homesync/villa/x"
+    if name == "install_firmware":
+        data = {"device_id": ids(hass, entry)[0]}
+
+    with pytest.raises(Unauthorized):
+        await act(hass, name, context=Context(user_id=user.id), **data)
+
+
+async def test_s09_a_user_that_is_gone_commands_nothing(
+    hass: HomeAssistant, entry: MockConfigEntry, nodes: tuple[Node, Node]
+) -> None:
+    with pytest.raises(UnknownUser):
+        await act(
+            hass,
+            "send_command",
+            context=Context(user_id="gone"),
+            device_id=ids(hass, entry)[0],
+            action="on",
+        )
+
+
+@pytest.mark.parametrize("name", ["cancel_commands", "purge_retained", "reconnect", "publish"])
+async def test_s09_the_household_must_be_ours_and_loaded(
+    hass: HomeAssistant, entry: MockConfigEntry, name: str
+) -> None:
+    other = MockConfigEntry(domain="other")
+    other.add_to_hass(hass)
+    topic = {"topic": "homesync/villa/x"} if name == "publish" else {}
+    await hass.config_entries.async_unload(entry.entry_id)
+
+    for entry_id, key in (
+        ("nobody", "service_config_entry_not_found"),
+        (other.entry_id, "service_config_entry_wrong_domain"),
+        (entry.entry_id, "service_config_entry_not_loaded"),
+    ):
+        with pytest.raises(ServiceValidationError) as caught:
+            await act(hass, name, config_entry_id=entry_id, **topic)
+        assert caught.value.translation_key == key
+
+
+@pytest.mark.parametrize(("whole", "count"), [(True, 2), (False, 1)])
+async def test_commands_of_nodes_or_of_a_household_are_withdrawn(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    nodes: tuple[Node, Node],
+    *,
+    whole: bool,
+    count: int,
+) -> None:
+    for node in nodes:
+        node.behaviour = Behaviour(deaf=True)
+    chosen = ids(hass, entry)
+    calls = [asyncio.create_task(send(hass, each, action="on", timeout=60)) for each in chosen]
+    await reached(lambda: coordinator(entry).household.commands.sent == 2)
+
+    what = {"config_entry_id": entry.entry_id} if whole else {"device_id": chosen[0]}
+    assert await respond(hass, "cancel_commands", **what) == {"cancelled": count}
+
+    told = await calls[0]
+    assert (told["outcome"], told["reason"]) == ("cancelled", "withdrawn")
+    assert calls[1].done() is whole
+    await act(hass, "cancel_commands", config_entry_id=entry.entry_id)
+    assert (await calls[1])["outcome"] == "cancelled"
+
+
+async def test_nodes_and_a_household_are_not_cancelled_in_one(
+    hass: HomeAssistant, entry: MockConfigEntry, nodes: tuple[Node, Node]
+) -> None:
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(
+            hass,
+            "cancel_commands",
+            config_entry_id=entry.entry_id,
+            device_id=ids(hass, entry),
+        )
+    assert caught.value.translation_key == "nodes_or_household"
+
+
+async def test_a_caller_who_gives_up_withdraws_his_commands(
+    hass: HomeAssistant, entry: MockConfigEntry, nodes: tuple[Node, Node]
+) -> None:
+    nodes[0].behaviour = Behaviour(deaf=True)
+    call = asyncio.create_task(send(hass, ids(hass, entry)[0], action="on"))
+    await nodes[0].wait_for(lambda: bool(nodes[0].received))
+
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+    assert coordinator(entry).household.counts["cancelled"] == 1
+
+
+async def test_a_household_is_connected_anew_when_asked_for(
+    hass: HomeAssistant, entry: MockConfigEntry, mosquitto: Mosquitto
+) -> None:
+    await until(hass, lambda: is_connected(hass, entry))
+    before = mosquitto.log.count(" as homesync_villa_")
+
+    await act(hass, "reconnect", config_entry_id=entry.entry_id)
+
+    await until(hass, lambda: mosquitto.log.count(" as homesync_villa_") == before + 1)
+    await until(hass, lambda: is_connected(hass, entry))
+
+
+async def test_a_household_that_waits_for_its_next_try_connects_at_once(
+    hass: HomeAssistant, entry: MockConfigEntry, mosquitto: Mosquitto
+) -> None:
+    await until(hass, lambda: is_connected(hass, entry))
+    mosquitto.kill()
+    await until(hass, lambda: not is_connected(hass, entry))
+    mosquitto.start()
+
+    await act(hass, "reconnect", config_entry_id=entry.entry_id)
+
+    await until(hass, lambda: is_connected(hass, entry))

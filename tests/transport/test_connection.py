@@ -1,0 +1,116 @@
+"""One connection by itself: what may come at moments when nobody expects it."""
+
+import asyncio
+from unittest.mock import patch
+
+import pytest
+
+from custom_components.homesync.client import Cause, ConnectError, MqttVersion, Transport
+from custom_components.homesync.client.errors import MalformedPacketError, NotConnectedError
+from custom_components.homesync.client.records import Publication
+from custom_components.homesync.client.transport.connection import Connection, Receiver, Terms
+
+from ..client.virtual_time import on_virtual_time
+from .link import PLAIN_SUBSCRIPTIONS as SUBSCRIPTIONS, plain_settings as settings
+from .packets import CONNACK, publish
+from .scripted import Peer, ScriptedBroker
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+TERMS = Terms(version=MqttVersion.V311, transport=Transport.TCP, keepalive=60, window=20)
+
+
+class Records:
+    def __init__(self) -> None:
+        self.topics: list[bytes] = []
+        self.batches = 0
+
+    def connection(self, port: int) -> Connection:
+        receiver = Receiver(on_publish=self._take, on_batch=self._end, on_oversize=self._skip)
+        return Connection(settings(port), TERMS, SUBSCRIPTIONS, receiver)
+
+    def _take(self, topic: bytes, payload: bytes, retained: bool) -> None:
+        self.topics.append(topic)
+
+    def _end(self) -> None:
+        self.batches += 1
+
+    def _skip(self, topic: bytes) -> None:
+        raise AssertionError
+
+
+@on_virtual_time
+async def test_before_it_is_open_it_sends_nothing_and_can_be_paused_and_closed() -> None:
+    connection = Records().connection(1883)
+    connection.pause_reading()
+    connection.resume_reading()
+    with pytest.raises(NotConnectedError):
+        connection.publish(Publication("t", b""))
+    closing = asyncio.get_running_loop().create_task(connection.close(2))
+    error = await connection.closed
+    await closing
+    assert error.cause is Cause.CLOSED
+
+
+@on_virtual_time
+async def test_closing_twice_and_bytes_after_the_end_change_nothing() -> None:
+    async def accept(peer: Peer) -> None:
+        await peer.accept()
+        await peer.until_closed()
+
+    records = Records()
+    async with ScriptedBroker(accept) as broker:
+        connection = records.connection(broker.port)
+        await connection.open(5)
+        await connection.close(1.5)
+        first = connection.closed.result()
+        await connection.close(1.5)
+        connection.data_received(publish(4, b"t", b""))
+        connection.connection_lost(None)
+        assert connection.closed.result() is first
+    assert records.topics == []
+    assert records.batches == 2  # CONNACK and SUBACK
+
+
+@on_virtual_time
+async def test_a_broker_that_ends_it_while_goodbyes_are_said_is_not_waited_for() -> None:
+    async def leave_first(peer: Peer) -> None:
+        await peer.accept()
+        while (await peer.packet())[0] != 0xA2:
+            pass
+
+    loop = asyncio.get_running_loop()
+    async with ScriptedBroker(leave_first) as broker:
+        connection = Records().connection(broker.port)
+        await connection.open(5)
+        begin = loop.time()
+        await connection.close(2)
+        assert loop.time() - begin < 0.5
+        assert connection.closed.result().cause is Cause.CLOSED
+
+
+@on_virtual_time
+async def test_one_that_ended_before_its_first_packet_says_why() -> None:
+    async def greet(peer: Peer) -> None:
+        peer.send(CONNACK, CONNACK)
+        await peer.until_closed()
+
+    async with ScriptedBroker(greet) as broker:
+        connection = Records().connection(broker.port)
+        with pytest.raises(ConnectError) as failure:
+            await connection.open(5)
+        assert failure.value is connection.closed.result()
+
+
+@on_virtual_time
+async def test_paho_failing_when_the_stream_has_room_again_ends_it() -> None:
+    async def accept(peer: Peer) -> None:
+        await peer.accept()
+        await peer.until_closed()
+
+    async with ScriptedBroker(accept) as broker:
+        connection = Records().connection(broker.port)
+        await connection.open(5)
+        with patch.object(connection._engine, "resume", side_effect=MalformedPacketError("x")):
+            connection.resume_writing()
+        assert connection.closed.result().cause is Cause.PROTOCOL_ERROR

@@ -1,0 +1,144 @@
+"""Bytes in both directions when one side is slower."""
+
+import asyncio
+from contextlib import suppress
+from ssl import SSLContext
+
+import pytest
+
+from custom_components.homesync.client import ConnectionState
+from custom_components.homesync.client.errors import CongestedError, NotConnectedError
+from custom_components.homesync.client.records import Publication
+
+from ..client.virtual_time import on_virtual_time
+from .link import PlainLink as Link, until
+from .packets import PINGREQ, PINGRESP, publish
+from .scripted import Peer, ScriptedBroker
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+
+async def mute(peer: Peer) -> None:
+    await peer.accept()
+    await peer.until_closed()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@on_virtual_time
+async def test_f14_ten_messages_in_one_record_come_without_another_byte(
+    broker_tls: SSLContext, client_tls: SSLContext, *, tls: bool
+) -> None:
+    async def send_ten(peer: Peer) -> None:
+        await peer.accept()
+        peer.send(b"".join(publish(4, b"t", b"%d" % number, qos=1) for number in range(10)))
+        await peer.until_closed()
+
+    async with (
+        ScriptedBroker(send_ten, tls=broker_tls if tls else None) as broker,
+        Link(broker.port, tls=client_tls if tls else None) as link,
+    ):
+        await until(lambda: len(link.messages) == 10)
+        assert [int(payload) for _, payload, _ in link.messages] == list(range(10))
+
+
+@on_virtual_time
+async def test_f13_a_slow_broker_gets_everything_that_was_taken_in_order() -> None:
+    go_on = asyncio.Event()
+
+    async def slow(peer: Peer) -> None:
+        await peer.accept()
+        peer.stop_reading()
+        await go_on.wait()
+        peer._writer.transport.resume_reading()  # type: ignore[attr-defined]  # a test looks inside
+        await peer.until_closed()
+
+    async with ScriptedBroker(slow) as broker, Link(broker.port) as link:
+        await link.connected()
+        await asyncio.sleep(1)
+        taken = 0
+        with suppress(CongestedError):
+            while taken < 1000:
+                payload = b"%04d" % taken + bytes(60_000)
+                link.session.publish(Publication("t", payload, qos=0))
+                taken += 1
+                await asyncio.sleep(0)
+        # The kernel keeps some megabytes; beyond them no more than one message waits.
+        assert 1 <= taken < 500
+        go_on.set()
+        await until(lambda: len(broker.peers[0].received) == taken + 2)
+        numbers = [int(each[7:11]) for each in broker.peers[0].received[2:]]
+        assert numbers == list(range(taken))
+        link.session.publish(Publication("t", b"", qos=0))
+
+
+@on_virtual_time
+async def test_nothing_is_taken_after_the_connection_ended() -> None:
+    async with ScriptedBroker(mute) as broker, Link(broker.port) as link:
+        await link.connected()
+        connection = link.session._connection
+        assert connection is not None
+        broker.peers[0].reset()
+        await link.failed()
+        for publish_to in (link.session.publish, connection.publish):
+            with pytest.raises(NotConnectedError):
+                publish_to(Publication("t", b""))
+
+
+@on_virtual_time
+async def test_a_message_that_paho_cannot_send_ends_the_connection_and_is_not_taken() -> None:
+    async with ScriptedBroker(mute) as broker, Link(broker.port) as link:
+        await link.connected()
+        with pytest.raises(NotConnectedError):
+            link.session.publish(Publication("a/#", b""))
+        await link.failed()
+        assert link.cause == "protocol_error"
+
+
+@on_virtual_time
+async def test_while_reading_is_paused_the_broker_waits() -> None:
+    async with ScriptedBroker(mute) as broker, Link(broker.port) as link:
+        await link.connected()
+        link.session.pause_reading()
+        broker.peers[0].send(publish(4, b"t", b"1"))
+        await asyncio.sleep(2)
+        assert not link.messages
+        link.session.resume_reading()
+        await until(lambda: link.messages)
+
+
+@on_virtual_time
+async def test_f38_a_pause_of_our_own_is_not_taken_for_the_brokers_silence() -> None:
+    async def faithful(peer: Peer) -> None:
+        await peer.accept()
+        while received := await peer.packet():
+            if received == PINGREQ:
+                peer.send(PINGRESP)
+
+    async with ScriptedBroker(faithful) as broker, Link(broker.port, keepalive=10) as link:
+        await link.connected()
+        link.session.pause_reading()
+        await asyncio.sleep(120)
+        assert link.waits == []
+        assert broker.peers[0].received.count(PINGREQ) >= 10
+        link.session.resume_reading()
+        await asyncio.sleep(60)
+        assert link.waits == []
+        broker.peers[0].send(publish(4, b"t", b"1"))
+        await until(lambda: link.messages)
+
+
+@on_virtual_time
+async def test_a_pause_outlives_the_connection() -> None:
+    async with ScriptedBroker(mute) as broker, Link(broker.port) as link:
+        await link.connected()
+        link.session.pause_reading()
+        # A connection that is not read does not notice its end: only a timer does.
+        link.session._connection._fail("closed", "test")  # type: ignore[union-attr, arg-type]  # a test looks inside
+        await until(lambda: len(broker.peers) == 2)
+        await link.connected()
+        broker.peers[1].send(publish(4, b"t", b"1"))
+        await asyncio.sleep(2)
+        assert not link.messages
+        link.session.resume_reading()
+        await until(lambda: link.messages)
+        assert link.session.state is ConnectionState.CONNECTED
