@@ -1,6 +1,8 @@
 """The mosquitto under all measurements; it drops nothing and logs nothing."""
 
+import os
 from pathlib import Path
+import pwd
 import shutil
 import socket
 import subprocess
@@ -33,7 +35,9 @@ class Broker:
     def start(self) -> None:
         """Return when it listens."""
         configuration = self._folder / "mosquitto.conf"
-        lines = [f"listener {self.port} {LOOPBACK}", *SETTINGS, "user root"]
+        # Started by root it would change to a user who cannot read these files.
+        user = f"user {pwd.getpwuid(os.getuid()).pw_name}"
+        lines = [f"listener {self.port} {LOOPBACK}", *SETTINGS, user]
         configuration.write_text("\n".join(lines) + "\n")
         with (self._folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen(

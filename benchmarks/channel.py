@@ -1,6 +1,7 @@
 """Questions to a program of ours, a line of JSON each way over its standard input and output."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 import json
 import os
 from pathlib import Path
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _GRACE = 20.0
 
 type Handlers = Mapping[str, Callable[..., Any]]
+type AsyncHandlers = Mapping[str, Callable[..., Awaitable[Any]]]
 
 
 class Program:
@@ -65,10 +67,10 @@ class Program:
             raise BenchError(f"{self.name}: {answer['error']}")
         return answer["ok"]
 
-    def ask(self, question: str, *, within: float = 60.0, **fields: Any) -> Any:
+    def ask(self, question: str, *, timeout: float = 60.0, **fields: Any) -> Any:
         """Send a question and wait for its answer."""
         self.tell(question, **fields)
-        return self.answer(within)
+        return self.answer(timeout)
 
     def stop(self) -> None:
         """End it: first by the end of its input, then by signals."""
@@ -78,7 +80,7 @@ class Program:
                 end()
                 process.wait(_GRACE)
                 break
-            except (OSError, subprocess.TimeoutExpired):
+            except OSError, subprocess.TimeoutExpired:
                 continue
         _pipe(process.stdout).close()
 
@@ -107,6 +109,22 @@ def serve(handlers: Handlers) -> None:
         question = json.loads(line)
         try:
             answer = {"ok": handlers[question.pop("do")](**question)}
+        except Exception as error:  # noqa: BLE001  # whatever it is, the driver is told
+            traceback.print_exc()
+            answer = {"error": repr(error)}
+        output.write(json.dumps(answer) + "\n")
+        output.flush()
+
+
+async def serve_async(handlers: AsyncHandlers, output: IO[str]) -> None:
+    """Answer questions until the input ends; the event loop goes on meanwhile."""
+    reader = asyncio.StreamReader(limit=1 << 24)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        question = json.loads(line)
+        try:
+            answer = {"ok": await handlers[question.pop("do")](**question)}
         except Exception as error:  # noqa: BLE001  # whatever it is, the driver is told
             traceback.print_exc()
             answer = {"error": repr(error)}

@@ -47,6 +47,12 @@ def publish(topic: str, payload: bytes, *, retain: bool = False, packet_id: int 
     return packet(header, text(topic) + number + payload)
 
 
+def acknowledge_quickly(sock: socket.socket) -> None:
+    """Keep the broker's Nagle algorithm from holding its next packet back for 40 ms."""
+    if hasattr(socket, "TCP_QUICKACK"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
 class Packets:
     """Splits received bytes into (header, body)."""
 

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from . import dashboard
+from .check_automations import AutomationsCheck
 from .check_commands import CommandsCheck
 from .errors import DemoError
 from .households import PLANS
@@ -38,6 +39,7 @@ async def check(stage: Stage) -> bool:
         ("a lost answer: sent again, carried out once", test.lose_answer),
         ("the button on the device changes the switch", test.press_button),
         *commands.steps(),
+        ("the blueprints in examples/ act", AutomationsCheck(stage).blueprints),
         ("a node that dies is offline, its entities unavailable", test.kill_node),
         ("it comes back with all its values", test.start_node),
     )

@@ -99,9 +99,13 @@ class CommandsCheck:
             raise DemoError(f"no rising percentage: {seen}")
         state = (await self.stage.api.get(f"states/{update}"))["attributes"]
         expect([state], [{"installed_version": VERSION, "in_progress": False}])
-        expect([await self.node.truth()], [{"firmware": VERSION}])
-        record = [each for each in await self.node.executed() if each not in before]
+        # The node tells its version first and is done with the command a moment later.
+        record = await until(lambda: self._added(before), "a record of it", WITHIN)
         expect(record, [{"kind": "ota", "action": "install", "result": VERSION}])
+        expect([await self.node.truth()], [{"firmware": VERSION}])
+
+    async def _added(self, before: list[Json]) -> list[Json] | None:
+        return [each for each in await self.node.executed() if each not in before] or None
 
     async def _wait_for_connection(self, wanted: str) -> None:
         await wait_for_state(self.stage, self.node.home_id, None, "connected", wanted)

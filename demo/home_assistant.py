@@ -29,6 +29,7 @@ history:
 logbook:
 energy:
 system_health:
+automation: !include automations.yaml
 """
 # Without l, 1, o and 0: it is read from a terminal.
 _PASSWORD_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # noqa: S105  # letters to choose from
@@ -130,6 +131,7 @@ def _prepare(root: Path, folder: Path, port: int) -> None:
     configuration = folder / "configuration.yaml"
     if not configuration.exists():
         configuration.write_text(_CONFIGURATION)
+        (folder / "automations.yaml").write_text("[]\n")
     (storage / "http").write_text(json.dumps(_http(port)))
     if not (storage / "onboarding").exists():
         (storage / "onboarding").write_text(json.dumps(_ONBOARDING))

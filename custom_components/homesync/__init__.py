@@ -11,7 +11,9 @@ from .broker import async_broker_settings
 from .client import InvalidSettingError
 from .const import DOMAIN, PLATFORMS
 from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator, configuration
-from .outbox_store import OutboxStore
+from .names import unique_id
+from .outcomes import announce
+from .queued import async_abandon
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -51,7 +53,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) ->
 
 async def async_remove_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> None:
     """Leave nothing of a household behind."""
-    await OutboxStore(hass, entry.entry_id, lambda _: None).async_remove()
+    for result in await async_abandon(hass, entry):
+        announce(hass, entry, result, (DOMAIN, unique_id(entry.entry_id, result.node_id)))
 
 
 async def async_remove_config_entry_device(

@@ -203,12 +203,15 @@ class HomeSyncCoordinator:
         await self._queued.async_close()
         self._issues.clear()
 
-    async def async_install(self, node_id: str, firmware: Firmware | None = None) -> CommandResult:
+    async def async_install(
+        self, node_id: str, firmware: Firmware | None = None, *, queue: bool = False
+    ) -> CommandResult:
         """Have a node install firmware, by default its newest, and wait for the outcome.
 
+        With `queue` it waits for a node or a broker that is away.
         Raises a translated ServiceValidationError for what no node is told to install.
         """
-        return await self.firmware.async_install(node_id, firmware)
+        return await self.firmware.async_install(node_id, firmware, queue=queue)
 
     def add_platform(self, build: EntityBuilder, add: AddConfigEntryEntitiesCallback) -> None:
         """Let a platform build entities for every known key and for those to come."""

@@ -1,6 +1,7 @@
 """Newer firmware for the nodes of a household: which there is, and its way into a node."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
@@ -81,9 +82,12 @@ class FirmwareUpdates:
             return found[0]
         return found[-1] if found else None
 
-    async def async_install(self, node_id: str, firmware: Firmware | None = None) -> CommandResult:
+    async def async_install(
+        self, node_id: str, firmware: Firmware | None = None, *, queue: bool = False
+    ) -> CommandResult:
         """Have a node install firmware, by default its newest, and wait for the outcome.
 
+        With `queue` it waits for a node or a broker that is away.
         Raises a translated ServiceValidationError for what no node is told to install.
         """
         household = self._entry.title
@@ -97,7 +101,8 @@ class FirmwareUpdates:
         installed = self._household.nodes[node_id].get(FIRMWARE)
         if isinstance(installed, str) and not is_newer(chosen.version, installed):
             raise firmware_not_newer(chosen.version, installed, node_id)
-        return await self._household.commands.execute(node_id, OtaCommand(chosen), INSTALL)
+        delivery = replace(INSTALL, queue=queue)
+        return await self._household.commands.execute(node_id, OtaCommand(chosen), delivery)
 
     @callback
     def _on_catalogue(self) -> None:

@@ -1,5 +1,6 @@
 """Keeps a household's queued commands over restarts."""
 
+from contextlib import suppress
 from dataclasses import asdict
 import logging
 from typing import Any
@@ -7,12 +8,23 @@ from typing import Any
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
-from .client import Household, InvalidSettingError, StoredCommand
+from .client import CommandResult, Household, InvalidSettingError, StoredCommand, abandoned
 from .issues import HouseholdIssues
 from .outbox_store import OutboxStore, StoreTrouble, TroubleKind
 
 _LOGGER = logging.getLogger(__name__)
 _LASTING = (TroubleKind.NOT_WRITTEN, TroubleKind.UNREADABLE, TroubleKind.NOT_STORABLE)
+
+
+async def async_abandon(hass: HomeAssistant, entry: ConfigEntry) -> list[CommandResult]:
+    """Delete what rests of a household that is gone; return how that ends the commands."""
+    store = OutboxStore(hass, entry.entry_id, lambda _: None)
+    ended = []
+    for record in await store.async_load():
+        with suppress(InvalidSettingError, TypeError):
+            ended.append(abandoned(StoredCommand(**record)))
+    await store.async_remove()
+    return ended
 
 
 class QueuedCommands:

@@ -1,23 +1,14 @@
 """Carries a plan out, and keeps the ledger of what came of it."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable
 from typing import Any, Protocol
 
 from simulator import Node
 
+from ..waiting import until
 from .ledger import Call, Ledger, NodeRecord
-from .plan import (
-    Behave,
-    BreakBroker,
-    Cancel,
-    KillHomeAssistant,
-    OnNode,
-    Press,
-    Reload,
-    Send,
-    Step,
-)
+from .plan import Behave, BreakBroker, Cancel, KillHomeAssistant, OnNode, Press, Reload, Send, Step
 
 
 class RefusedError(Exception):
@@ -37,7 +28,7 @@ class Stage(Protocol):
     def nodes(self) -> Iterable[Node]:
         """Give all nodes."""
 
-    async def call(self, send: Send) -> Mapping[str, Any]:
+    async def call(self, send: Send) -> dict[str, Any]:
         """Send a command; return its outcome, or raise RefusedError or CutOffError."""
 
     async def cancel(self, home_id: str, node_id: str) -> None:
@@ -90,8 +81,10 @@ class Conductor:
                 if node.pending:
                     await node.restart()
             await self._all(self._calls)
-            while self._ledger.open() or not all(node.online for node in self._stage.nodes()):
-                await asyncio.sleep(0.1)
+            await until(self._is_calm, "everything has ended", patience)
+
+    async def _is_calm(self) -> bool:
+        return not self._ledger.open() and all(node.online for node in self._stage.nodes())
 
     def records(self) -> list[NodeRecord]:
         """Ask every node what it did."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
+import shutil
 from typing import Any
 
 import aiohttp
@@ -78,7 +79,8 @@ class House:
     async def start_home_assistant(self) -> None:
         """Return when all households are loaded; events are watched from the first moment."""
         folder, port = self.state.folder / "home-assistant", self.state.port
-        self.child = await launch_home_assistant(self.processes, ROOT, folder, port)
+        source = self.state.folder / "source"
+        self.child = await launch_home_assistant(self.processes, source, folder, port)
         watching = asyncio.create_task(self._watch(self.child)) if self.state.token else None
         base = address(port)
         await wait_until_answering(base)
@@ -129,6 +131,9 @@ async def run_house(
 ) -> AsyncIterator[House]:
     """Start all; nodes and sessions end here, processes are the caller's to stop."""
     state = State.load(folder)
+    # A copy: whoever works on the integration meanwhile must not change what is tried.
+    copy = Path("custom_components") / "homesync"
+    shutil.copytree(ROOT / copy, folder / "source" / copy)
     state.broker_port, state.port, state.firmware_port = (first_free(_PORTS[n]) for n in _PORTS)
     passwords = {plan.home_id: state.broker_password(plan.home_id) for plan in PLANS}
     broker = await start_broker(processes, folder / "broker", state.broker_port, passwords)

@@ -1,13 +1,13 @@
 """The accounts of a soak: what was sent, what was told of it, what the nodes did."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from .plan import Send
 
-type Json = Mapping[str, Any]
+type Json = dict[str, Any]
 
 QUEUED = "queued"
 # A queued command is safe once it is on disk; what was called for so shortly before a kill
@@ -94,6 +94,13 @@ class Ledger:
         last = (told[-1] for told in self.told().values())
         return Counter(_words(each) for each in last)
 
+    def outcomes_by_kind(self) -> dict[str, Counter[str]]:
+        """Count the same for each kind of command, without reasons."""
+        kinds: dict[str, Counter[str]] = {}
+        for told in self.told().values():
+            kinds.setdefault(told[-1]["command"], Counter())[told[-1]["outcome"]] += 1
+        return dict(sorted(kinds.items()))
+
     def _one_outcome(self) -> Iterator[str]:
         told = self.told()
         for call in self.calls:
@@ -175,5 +182,5 @@ def _denies(event: Json) -> bool:
 
 
 def _words(result: Json) -> str:
-    reason = result["reason"]
-    return result["outcome"] + (f" ({reason})" if reason else "")
+    outcome, reason = result["outcome"], result["reason"]
+    return f"{outcome} ({reason})" if reason else str(outcome)

@@ -115,6 +115,7 @@ class Scale:
     kills: int = 0
     reloads: int = 0
     longest: float = 2.0
+    retries: int = 3
     queue_share: float = 0.5
 
 
@@ -152,7 +153,7 @@ def _fields(rng: Random, kind: str, number: int, scale: Scale) -> dict[str, obje
     common: dict[str, object] = {
         "command": OWN_COMMAND if kind == "own" else kind,
         "timeout": round(rng.uniform(0.5, scale.longest), 2),
-        "retries": rng.randint(0, 3),
+        "retries": rng.randint(0, scale.retries),
         "queue": rng.random() < scale.queue_share,
         "ttl": round(rng.uniform(3, _LONGEST_TTL), 2),
     }

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 import time
 from typing import Any
@@ -43,7 +43,7 @@ class _HouseStage:
     def nodes(self) -> Iterable[Node]:
         return self.house.nodes()
 
-    async def call(self, send: Send) -> Mapping[str, Any]:
+    async def call(self, send: Send) -> dict[str, Any]:
         action, fields = "homesync.send_command", dict(send.fields)
         if send.kind == "ota":
             order = self.house.image.available(f"2.{send.number}.0").as_json()
@@ -79,7 +79,7 @@ class _HouseStage:
 
     async def _act(
         self, action: str, home_id: str, node_id: str, fields: dict[str, object]
-    ) -> Mapping[str, Any]:
+    ) -> dict[str, Any]:
         device = self.registry.device(home_id, node_id)
         try:
             answer = await self.house.api.act_for_response(action, device_id=device, **fields)
@@ -193,6 +193,8 @@ def _tell(ledger: Ledger, steps: list[Step], seconds: float) -> None:
     for words, count in refusals.most_common(5):
         print(f"  {count} × {words}")
     print("outcomes:", _listed(ledger.outcomes()))
+    for kind, outcomes in ledger.outcomes_by_kind().items():
+        print(f"  {kind}: {_listed(outcomes)}")
     print(f"kills: {ledger.kills}, with {len(ledger.rested)} queued commands on disk")
     print(f"told again after a kill: {len(ledger.repeated)}", flush=True)
 

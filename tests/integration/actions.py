@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from homeassistant.core import Context, Event, HomeAssistant, callback
+from homeassistant.core import Event, HomeAssistant, callback
 
 from custom_components.homesync.const import DOMAIN, EVENT_COMMAND
 
 
 async def respond(
-    hass: HomeAssistant, name: str, /, *, context: Context | None = None, **data: Any
+    hass: HomeAssistant, name: str, /, *, context: Any = None, **data: Any
 ) -> dict[str, Any]:
     """Call an action and return its response."""
     response = await hass.services.async_call(
@@ -18,9 +18,7 @@ async def respond(
     return response
 
 
-async def act(
-    hass: HomeAssistant, name: str, /, *, context: Context | None = None, **data: Any
-) -> None:
+async def act(hass: HomeAssistant, name: str, /, *, context: Any = None, **data: Any) -> None:
     """Call an action without taking its response."""
     await hass.services.async_call(DOMAIN, name, data, blocking=True, context=context)
 

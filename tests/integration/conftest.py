@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+import ssl
 from typing import Any
 from unittest.mock import PropertyMock, patch
 
@@ -15,7 +16,8 @@ import trustme
 
 from custom_components.homesync.client import Timing
 from custom_components.homesync.const import DOMAIN
-from simulator import Broker, Node, NodeConfig
+from simulator import Broker, Node, NodeConfig, Updates
+from simulator.images import ImageServer
 from tests.broker import Mosquitto
 
 from .scripted import ScriptedBroker
@@ -176,3 +178,27 @@ async def start_scripted(socket_enabled: None) -> AsyncIterator[StartScripted]:
 def authority() -> trustme.CA:
     """Who signs certificates; Home Assistant does not know it."""
     return trustme.CA()
+
+
+@pytest.fixture
+async def images(authority: trustme.CA, socket_enabled: None) -> AsyncIterator[ImageServer]:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(tls)
+    async with ImageServer(tls) as server:
+        yield server
+
+
+@pytest.fixture
+def updates(authority: trustme.CA, tmp_path: Path) -> Updates:
+    """How nodes fetch images: they trust the images' server."""
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    return Updates(ca=tmp_path / "authority.pem")
+
+
+@pytest.fixture
+async def automations_at_rest(hass: HomeAssistant, set_up: SetUp) -> AsyncIterator[None]:
+    """End all automations before their entities go."""
+    yield
+    if hass.services.has_service("automation", "turn_off"):
+        everyone = {"entity_id": "all"}
+        await hass.services.async_call("automation", "turn_off", everyone, blocking=True)

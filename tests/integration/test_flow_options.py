@@ -205,6 +205,8 @@ async def test_where_firmware_cannot_come_from_is_named_and_what_was_typed_stays
         result["flow_id"], {"firmware": {"firmware_hosts": []}}
     )
     assert mended["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert entry.options == DEFAULTS
 
 
 async def test_firmware_hosts_are_kept_once_each_without_blanks(

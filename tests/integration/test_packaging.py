@@ -19,7 +19,8 @@ import yaml
 
 from custom_components import homesync
 from custom_components.homesync.const import DOMAIN
-from custom_components.homesync.services import SEND_COMMAND_SCHEMA
+from custom_components.homesync.services import ACTIONS
+from custom_components.homesync.services.targets import TARGET_FIELDS
 
 FOLDER = Path(homesync.__file__).parent
 REPOSITORY = FOLDER.parent.parent
@@ -32,6 +33,7 @@ MODULES = sorted(FOLDER.rglob("*.py"))
 WITH_HOME_ASSISTANT = {
     "aiohappyeyeballs",
     "aiohttp",
+    "awesomeversion",
     "cryptography",
     "homeassistant",
     "orjson",
@@ -143,16 +145,26 @@ def test_the_folder_alone_is_enough(tmp_path: Path) -> None:
     assert Path(done.stdout.strip()).parent == alone
 
 
-def test_the_actions_form_and_its_schema_agree() -> None:
-    fields = SERVICES["send_command"]["fields"]
-    in_schema = {str(marker): marker for marker in SEND_COMMAND_SCHEMA.schema}
-    assert set(in_schema) == {*fields, "device_id"}
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_form_of_an_action_and_its_schema_agree(action: str) -> None:
+    fields = SERVICES[action]["fields"]
+    in_schema = {str(marker): marker for marker in ACTIONS[action].schema.schema}
+    if "target" in SERVICES[action]:
+        assert SERVICES[action]["target"] == {"device": {"integration": "homesync"}}
+        for marker in TARGET_FIELDS:
+            del in_schema[str(marker)]
+    assert set(in_schema) == set(fields)
     for name, field in fields.items():
-        assert isinstance(in_schema[name], vol.Required) == field.get("required", False)
-        if "default" in field:
-            assert in_schema[name].default() == field["default"]
-    for name in ("timeout", "retries"):
-        number = fields[name]["selector"]["number"]
-        for value in (number["min"], number["max"]):
-            assert SEND_COMMAND_SCHEMA({"device_id": "x", "action": "on", name: value})
-    assert SERVICES["send_command"]["target"] == {"device": {"integration": "homesync"}}
+        marker = in_schema[name]
+        assert isinstance(marker, vol.Required) == field.get("required", False)
+        default = getattr(marker, "default", vol.UNDEFINED)
+        assert ("default" in field) is callable(default)
+        if callable(default):
+            assert default() == field["default"]
+        number = field["selector"].get("number", {})
+        for bound in number.keys() & {"min", "max"}:
+            ACTIONS[action].schema.schema[marker](number[bound])
+
+
+def test_the_actions_and_their_forms_are_the_same() -> None:
+    assert set(SERVICES) == set(ACTIONS)

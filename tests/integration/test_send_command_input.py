@@ -147,6 +147,7 @@ async def test_bounds_themselves_are_taken(
 )
 async def test_fields_that_do_not_fit_the_command_are_named(
     hass: HomeAssistant,
+    *,
     entry: MockConfigEntry,
     node: Node,
     data: dict[str, Any],

@@ -37,6 +37,7 @@ from custom_components.homesync.client import (
     Reason,
 )
 from custom_components.homesync.const import PLATFORMS
+from custom_components.homesync.services import ACTIONS
 
 FOLDER = Path(homesync.__file__).parent
 TEXTS: dict[str, Any] = json.loads((FOLDER / "translations" / "en.json").read_text())
@@ -66,8 +67,21 @@ OF_REASONS = {reason.value for reason in Reason if reason is not Reason.TOO_LATE
 OF_COMMANDS = {"node", "household", "detail", "attempts"}
 EXCEPTIONS = {
     **dict.fromkeys(sorted(OF_REASONS), OF_COMMANDS),
-    "one_node": {"count"},
     "not_a_node": {"device"},
+    "no_node": set[str](),
+    "nodes_or_household": set[str](),
+    "use_install_firmware": set[str](),
+    "action_not_for_command": {"command", "action"},
+    "field_not_for_command": {"command", "fields"},
+    "field_missing": {"command", "fields"},
+    "firmware_incomplete": {"fields"},
+    "several_failed": {"count", "total", "details"},
+    "setting_not_allowed": {"field", "detail"},
+    "no_connection": {"household"},
+    "broker_busy": {"household"},
+    "message_too_large": {"household", "size", "limit"},
+    "cannot_look": {"household"},
+    "not_cleared": {"household", "count"},
     "invalid_setting": {"field", "detail"},
     "no_newer_firmware": {"node", "household"},
     "firmware_not_newer": {"node", "version", "installed"},
@@ -149,8 +163,11 @@ def test_exceptions_have_texts_that_can_be_filled_in() -> None:
     assert set(TEXTS["exceptions"]) == set(EXCEPTIONS)
     for key, given in EXCEPTIONS.items():
         assert placeholders(TEXTS["exceptions"][key]["message"]) <= given, key
-    raised = set(re.findall(r'translation_key="(\w+)"', (FOLDER / "services.py").read_text()))
+    modules = [FOLDER / "errors.py", *(FOLDER / "services").glob("*.py")]
+    text = "".join(path.read_text() for path in modules)
+    raised = set(re.findall(r'\b(?:invalid|failure)\(\s*"(\w+)"', text))
     assert raised <= set(EXCEPTIONS)
+    assert {"no_node", "no_connection", "not_cleared", "several_failed"} <= raised
 
 
 KINDS = {kind.key: kind for kind in (*issues._KINDS, *issues._REPORTED.values())}
@@ -165,12 +182,13 @@ OF_ISSUES = {
     "dead_letter": {"node", "command"},
     "outbox_refused": {"count"},
     "firmware_catalogue": {"reason"},
-    **dict.fromkeys(
-        ("outbox_set_aside", "outbox_unreadable", "outbox_not_written", "outbox_not_storable"),
-        {"reason", "file"},
-    ),
+    "outbox_set_aside": {"reason", "file"},
+    "outbox_unreadable": {"reason", "file"},
+    "outbox_not_written": {"reason", "file"},
+    "outbox_not_storable": {"reason", "file"},
     "retained_commands": {"count", "topic"},
     "other_server": {"server"},
+    "older_mqtt": {"reason"},
     "subscription_refused": {"reason"},
     "unproven": {"filters"},
 }
@@ -267,13 +285,13 @@ def test_progress_and_its_end_have_texts() -> None:
 
 
 def test_every_action_and_its_fields_are_described_and_have_an_icon() -> None:
-    assert set(SERVICES) == set(TEXTS["services"]) == set(ICONS["services"]) == {"send_command"}
+    assert set(SERVICES) == set(TEXTS["services"]) == set(ICONS["services"]) == set(ACTIONS)
     for name, action in SERVICES.items():
         texts = TEXTS["services"][name]
         assert texts["name"]
         assert texts["description"]
         assert set(texts["fields"]) == set(action["fields"])
-        assert all({"name", "description"} <= set(field) for field in texts["fields"].values())
+        assert all({"name", "description"} == set(field) for field in texts["fields"].values())
 
 
 def fields_of(schema: vol.Schema) -> list[object]:

@@ -20,9 +20,9 @@ from custom_components.homesync.client import (
     Transport,
     WebSocketSettings,
 )
-from custom_components.homesync.client.transport.connection import Receiver, Subscriptions
 from custom_components.homesync.client.transport.policy import NOTHING_LEARNED, Learned
 from custom_components.homesync.client.transport.session import MqttSession
+from custom_components.homesync.client.transport.terms import Receiver, Subscriptions
 
 from ..client.virtual_time import VirtualLoop
 

@@ -12,8 +12,8 @@ from custom_components.homesync.client import (
     WebSocketSettings,
     build_context,
 )
-from custom_components.homesync.client.transport.connection import Terms
 from custom_components.homesync.client.transport.policy import NOTHING_LEARNED, Policy
+from custom_components.homesync.client.transport.terms import Terms
 from custom_components.homesync.client.transport.tls import TlsSettings
 
 from .link import settings

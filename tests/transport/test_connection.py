@@ -8,7 +8,8 @@ import pytest
 from custom_components.homesync.client import Cause, ConnectError, MqttVersion, Transport
 from custom_components.homesync.client.errors import MalformedPacketError, NotConnectedError
 from custom_components.homesync.client.records import Publication
-from custom_components.homesync.client.transport.connection import Connection, Receiver, Terms
+from custom_components.homesync.client.transport.connection import Connection
+from custom_components.homesync.client.transport.terms import Receiver, Terms
 
 from ..client.virtual_time import on_virtual_time
 from .link import PLAIN_SUBSCRIPTIONS as SUBSCRIPTIONS, plain_settings as settings

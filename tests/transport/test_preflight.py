@@ -15,7 +15,7 @@ from custom_components.homesync.client import (
     preflight,
     subscriptions_of,
 )
-from custom_components.homesync.client.transport.connection import Subscriptions
+from custom_components.homesync.client.transport.terms import Subscriptions
 from tests.broker import Mosquitto
 
 from ..client.virtual_time import on_virtual_time

@@ -58,14 +58,34 @@ from .model.household import (
     RSSI,
     telemetry_key,
 )
+from .order import abandoned
 from .protocol.homesync import HomeSyncDialect
 from .protocol.metrics import METRICS
 from .protocol.topics import check_home_id, check_prefix, is_id
 from .records import Firmware, Installation, LedState, LeftOver, Publication
+from .statistics import (
+    CommandStatistics,
+    ConnectionStatistics,
+    HouseholdStatistics,
+    IntakeStatistics,
+    MessageCounts,
+    NodeStatistics,
+    OverallStatistics,
+    Percentiles,
+    PublishingStatistics,
+    Rates,
+    SourceStatistics,
+    TrafficStatistics,
+    overall,
+)
+from .statistics_keeper import Statistics
+from .statistics_month import BudgetStatistics, Month, MonthMark, MonthOf, utc_month_of
+from .statistics_sources import Figures
+from .statistics_state import StatisticsState, read_state
 from .transport.packets import MqttVersion
 from .transport.policy import Learned
 from .transport.preflight import PreflightReport, preflight
-from .transport.presets import PRESETS, Preset
+from .transport.presets import PRESETS, Plan, Preset
 from .transport.reasons import ASKS_FOR_CREDENTIALS
 from .transport.settings import BrokerSettings, Timing, Transport, WebSocketSettings
 from .transport.state import ConnectionState
@@ -96,20 +116,26 @@ __all__ = [
     "RESTART",
     "RSSI",
     "BrokerSettings",
+    "BudgetStatistics",
     "Cause",
     "Command",
     "CommandResult",
+    "CommandStatistics",
     "ConfigCommand",
     "CongestedError",
     "ConnectError",
     "ConnectionState",
+    "ConnectionStatistics",
     "Delivery",
+    "Figures",
     "Firmware",
     "HomeSyncDialect",
     "HomeSyncError",
     "Household",
     "HouseholdSettings",
+    "HouseholdStatistics",
     "Installation",
+    "IntakeStatistics",
     "InvalidSettingError",
     "Learned",
     "LedAction",
@@ -117,33 +143,51 @@ __all__ = [
     "LedState",
     "LeftOver",
     "Limits",
+    "MessageCounts",
+    "Month",
+    "MonthMark",
+    "MonthOf",
     "MqttVersion",
     "NodeState",
+    "NodeStatistics",
     "NotConnectedError",
     "OtaCommand",
     "Outcome",
+    "OverallStatistics",
     "OwnCommand",
+    "Percentiles",
+    "Plan",
     "PreflightReport",
     "Preset",
     "Publication",
+    "PublishingStatistics",
+    "Rates",
     "Reason",
     "RelayAction",
     "RelayCommand",
     "RestartCommand",
     "SSLContext",
+    "SourceStatistics",
+    "Statistics",
+    "StatisticsState",
     "Step",
     "StoredCommand",
     "Timing",
     "TlsSettings",
     "TooLargeError",
+    "TrafficStatistics",
     "Transport",
     "WebSocketSettings",
+    "abandoned",
     "build_context",
     "check_home_id",
     "check_prefix",
     "is_id",
     "json_object",
+    "overall",
     "preflight",
+    "read_state",
     "subscriptions_of",
     "telemetry_key",
+    "utc_month_of",
 ]

@@ -5,7 +5,7 @@ listeners. Whatever is queued can be put down (`stored`) and taken up again (`re
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 import secrets
@@ -27,6 +27,7 @@ from .outbox import Outbox
 from .records import Installation
 
 _CONGESTED_SECONDS = 0.25
+_LATENCIES = 500
 
 DEFAULT_DELIVERY = Delivery()
 
@@ -61,7 +62,10 @@ class Surroundings:
 
 
 class Dispatch:
-    """All open commands of one household; belongs to one event loop."""
+    """All open commands of one household; belongs to one event loop.
+
+    `outcomes` counts how they ended, `latencies` are those of the last 500, in seconds.
+    """
 
     def __init__(self, limits: Limits, surroundings: Surroundings) -> None:
         self._limits = limits
@@ -75,7 +79,8 @@ class Dispatch:
             self._loop.time,
             surroundings.wall_clock,
         )
-        self._outcomes: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.latencies: deque[float] = deque(maxlen=_LATENCIES)
         self._later: asyncio.TimerHandle | None = None
         self._pumping = self._pump_again = False
         self._stopped = False
@@ -84,7 +89,7 @@ class Dispatch:
     @property
     def counts(self) -> Counter[str]:
         """Outcomes, and answers that matched nothing, by cause."""
-        return self._outcomes + self._inflight.counts
+        return self.outcomes + self._inflight.counts
 
     @property
     def waiting(self) -> int:
@@ -95,6 +100,23 @@ class Dispatch:
     def sent(self) -> int:
         """How many commands wait for their answer."""
         return len(list(self._inflight.orders))
+
+    @property
+    def oldest(self) -> float | None:
+        """For how many seconds the oldest of those that wait has done so; None without one."""
+        now = self._loop.time()
+        ages = (order.delivery.ttl - (order.ends - now) for order in self._outbox)
+        return max(ages, default=None)
+
+    @property
+    def published(self) -> int:
+        """How often any command was sent."""
+        return self._inflight.published
+
+    @property
+    def odd_answers(self) -> Counter[str]:
+        """Answers that matched nothing, by cause."""
+        return self._inflight.counts
 
     async def execute(
         self, node_id: str, command: Command, delivery: Delivery = DEFAULT_DELIVERY
@@ -347,7 +369,9 @@ class Dispatch:
         self._outbox.remove(order)
         if order.done.done():
             return
-        self._outcomes[result.outcome] += 1
+        self.outcomes[result.outcome] += 1
+        if result.latency is not None:
+            self.latencies.append(result.latency)
         order.done.set_result(result)
         if order.is_update and result.reason is not Reason.BUSY:
             self._around.installing(order.node_id, None)

@@ -27,13 +27,16 @@ from .protocol.metrics import METRICS
 from .protocol.topics import check_topic, is_command_topic, is_topic
 from .records import Installation, LeftOver, Publication, StatusValue
 from .retained import RetainedScan
-from .transport.connection import Receiver, Subscriptions, Terms
+from .statistics_keeper import Observed, Statistics
+from .statistics_month import MonthOf, utc_month_of
 from .transport.echo import EchoResult
 from .transport.packets import BrokerLimits
 from .transport.policy import NOTHING_LEARNED, Learned
+from .transport.presets import Plan
 from .transport.session import MqttSession, StateListener
 from .transport.settings import BrokerSettings, Timing
 from .transport.state import ConnectionState
+from .transport.terms import Receiver, Subscriptions, Terms
 
 _LOST = frozenset((ConnectionState.DISCONNECTED, ConnectionState.ERROR))
 
@@ -53,6 +56,7 @@ class HouseholdSettings:
     max_nodes: int = 100
     grace_time: float = 30.0
     limits: Limits = field(default_factory=Limits)
+    plan: Plan = field(default_factory=Plan)
 
 
 def subscriptions_of(dialect: HomeSyncDialect) -> Subscriptions:
@@ -83,6 +87,7 @@ class Household:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random_number: Callable[[], float] = random.random,
         wall_clock: Callable[[], float] = time.time,
+        month_of: MonthOf = utc_month_of,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.accepts: Callable[[str], bool] = lambda _: True
@@ -123,7 +128,9 @@ class Household:
             spread=spread,
             sleep=sleep,
             random_number=random_number,
+            wall_clock=wall_clock,
         )
+        self.statistics = self._statistics(settings, logger, month_of)
         self._scan = RetainedScan(self._session, sleep)
         self._search: asyncio.Task[None] | None = None
         self._may_search = True
@@ -208,6 +215,7 @@ class Household:
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
+        self.statistics.start()
         self._session.start()
 
     def reconnect(self) -> None:
@@ -221,6 +229,7 @@ class Household:
         self.commands.stop()
         await self._session.stop()
         self._intake.close()
+        self.statistics.stop()
 
     def restore_node(self, node_id: str) -> NodeState:
         """Add a node known from before a restart, whatever `max_nodes` is now."""
@@ -302,6 +311,23 @@ class Household:
         self._tell_state()
         return len(wanted)
 
+    def _statistics(
+        self, settings: HouseholdSettings, logger: logging.Logger, month_of: MonthOf
+    ) -> Statistics:
+        observed = Observed(
+            name=settings.name,
+            home_id=settings.home_id,
+            plan=settings.plan,
+            session=self._session,
+            intake=self._intake,
+            commands=self.commands,
+            model=self._model,
+            complaints=self._complaints,
+            logger=logger,
+            wall_clock=self._wall_clock,
+        )
+        return Statistics(observed, month_of)
+
     def _surroundings(self) -> Surroundings:
         return Surroundings(
             send=self._send_command,
@@ -333,6 +359,7 @@ class Household:
         return self.accepts(node_id)
 
     def _on_node_refused(self, node_id: str) -> None:
+        self.statistics.node_refused(node_id)
         self.on_node_refused(node_id)
 
     def _take_echo(self, topic: bytes, payload: bytes) -> bool:

@@ -24,6 +24,8 @@ class Inbox[T]:
     """Hands each item to `handle(target, topic, payload, retained)`, which must not raise.
 
     `set_full(True)` asks for no more bytes while 16 MiB wait, `set_full(False)` ends that.
+    `behind_since` is when, in the loop's time, a slice first left something over; None
+    while none does.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Inbox[T]:
         set_full: Callable[[bool], None],
     ) -> None:
         self.superseded = 0
+        self.behind_since: float | None = None
         self._loop = loop
         self._handle = handle
         self._set_full = set_full
@@ -41,6 +44,14 @@ class Inbox[T]:
         self._bytes = 0
         self._full = False
         self._timer: TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._urgent) + len(self._newest)
+
+    @property
+    def size(self) -> int:
+        """Bytes of topics and payloads that wait."""
+        return self._bytes
 
     def put(self, target: T, topic: bytes, payload: bytes, retained: bool, urgent: bool) -> None:
         """Add a message; nothing is handed on before `flush`."""
@@ -71,6 +82,7 @@ class Inbox[T]:
         self._urgent.clear()
         self._newest.clear()
         self._bytes = 0
+        self.behind_since = None
 
     def _slice(self) -> None:
         self._timer = None
@@ -93,3 +105,7 @@ class Inbox[T]:
             self._set_full(False)
         if urgent or newest:
             self._timer = self._loop.call_later(now - begin, self._slice)
+            if self.behind_since is None:
+                self.behind_since = begin
+        else:
+            self.behind_since = None

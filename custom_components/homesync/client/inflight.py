@@ -55,6 +55,7 @@ class Inflight:
         wall_clock: Callable[[], float],
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.published = 0
         self._send = send
         self._end_order = end
         self._accepted = accepted
@@ -242,6 +243,7 @@ class Inflight:
             else:
                 raise
             return False
+        self.published += 1
         order.failure = Reason.NO_ANSWER
         order.sends_left = max(0, order.sends_left - 1)
         order.last_sent = self._clock()

@@ -57,9 +57,11 @@ class Intake:
         self._complaints = complaints
         self._to = to
         self._logger = logger
+        # Telemetry is what remains: the many need no counting.
+        self.kinds = dict.fromkeys(("status", "response", "command", "other"), 0)
         self._routes: dict[bytes, NodeTopic] = {}
-        loop = asyncio.get_running_loop()
-        self._inbox: Inbox[NodeTopic] = Inbox(loop, self._apply, to.set_full)
+        self._loop = asyncio.get_running_loop()
+        self._inbox: Inbox[NodeTopic] = Inbox(self._loop, self._apply, to.set_full)
         self.flush = self._inbox.flush
         self.close = self._inbox.close
 
@@ -67,6 +69,22 @@ class Intake:
     def superseded(self) -> int:
         """How many payloads gave way to newer ones unread."""
         return self._inbox.superseded
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have not been applied yet."""
+        return len(self._inbox)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of topics and payloads of those."""
+        return self._inbox.size
+
+    @property
+    def behind(self) -> float:
+        """For how many seconds there have always been some that wait."""
+        since = self._inbox.behind_since
+        return 0.0 if since is None else self._loop.time() - since
 
     def receive(self, topic: bytes, payload: bytes, retained: bool) -> None:
         """Take one message off the wire; nothing is parsed before `flush`."""
@@ -82,10 +100,14 @@ class Intake:
                 return
             if target is None:
                 return
-        self._inbox.put(target, topic, payload, retained, target.branch != "telemetry")
+        urgent = target.branch != "telemetry"
+        if urgent:
+            self.kinds[target.branch] += 1
+        self._inbox.put(target, topic, payload, retained, urgent)
 
     def refuse_oversize(self, topic: bytes) -> None:
         """Take note of a message that was too large to be read."""
+        self.kinds["other"] += 1
         self._complaints.add("payload_too_large", "message is too large, skipped", topic)
 
     def forget(self, node_id: str) -> None:
@@ -96,17 +118,23 @@ class Intake:
 
     def _resolve(self, topic: bytes, payload: bytes) -> NodeTopic | None:
         if self._to.take_echo(topic, payload):
+            self.kinds["other"] += 1
             return None
         try:
             target = self._dialect.resolve(topic)
         except ProtocolError as err:
+            self.kinds["other"] += 1
             self._complaints.add(err.kind, str(err), topic)
             return None
         if target.node_id in self._model.nodes and target.branch != "command":
             if len(self._routes) < _MAX_ROUTES:
                 self._routes[topic] = target
             return target
-        return target if self._is_of_new_node(target, payload) else None
+        if self._is_of_new_node(target, payload):
+            return target
+        if target.branch != "telemetry":
+            self.kinds[target.branch] += 1
+        return None
 
     def _is_of_new_node(self, target: NodeTopic, payload: bytes) -> bool:
         """Whether a message makes its node known."""

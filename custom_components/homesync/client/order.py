@@ -145,6 +145,23 @@ def check_stored(stored: StoredCommand) -> None:
         raise InvalidSettingError("command", "its attempts are not allowed")
 
 
+def abandoned(stored: StoredCommand) -> CommandResult:
+    """Return how a stored command ends that is not taken up again.
+
+    Raises InvalidSettingError for one that no run of ours can have put down.
+    """
+    check_stored(stored)
+    command = read_stored(stored.kind, stored.fields)
+    return CommandResult(
+        outcome=Outcome.CANCELLED,
+        reason=Reason.WITHDRAWN,
+        node_id=stored.node_id,
+        kind=command.kind,
+        request_id=stored.request_id,
+        attempts=stored.attempts,
+    )
+
+
 def _check_ids(*ids: Any) -> None:
     if not all(isinstance(each, str) and is_id(each) for each in ids):
         raise InvalidSettingError("command", "an id is not allowed")

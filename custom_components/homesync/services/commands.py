@@ -54,6 +54,7 @@ INSTALL_SCHEMA = vol.Schema(
         vol.Optional(_URL): cv.string,
         vol.Optional(_SHA256): cv.string,
         vol.Optional(_SIZE): vol.All(vol.Coerce(int), vol.Range(min=1)),
+        vol.Optional(_QUEUE, default=False): cv.boolean,
     }
 )
 
@@ -112,7 +113,9 @@ async def async_install_firmware(call: ServiceCall) -> ServiceResponse:
     return await _for_each(
         call,
         targets,
-        lambda target: target.entry.runtime_data.async_install(target.node_id, firmware),
+        lambda target: target.entry.runtime_data.async_install(
+            target.node_id, firmware, queue=call.data[_QUEUE]
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 import ssl
 from typing import cast, override
 
@@ -19,59 +19,34 @@ from ..errors import (
 )
 from ..records import Publication
 from .engine import Engine, OnAnswer
-from .packets import Answer, BrokerLimits, Connack, MqttVersion
-from .reader import OnPublish, PacketReader
-from .reasons import FAILURE, reason_of
-from .settings import BrokerSettings, Transport
-from .streams import WebSocketTransport, acknowledge_quickly, insecure, open_stream
+from .packets import Answer, BrokerLimits, Connack
+from .pending import PendingAnswers
+from .reader import PacketReader
+from .reasons import reason_of
+from .settings import BrokerSettings
+from .statistics import Traffic
+from .streams import (
+    WebSocketTransport,
+    acknowledge_quickly,
+    certificate_expires,
+    insecure,
+    open_stream,
+)
+from .terms import HIGHEST_QOS, Receiver, Subscriptions, Terms
 from .watch import Watch, Watched
 
 _PINGREQ = b"\xc0\x00"
 _PINGRESP = b"\xd0\x00"
 _UNSUBACK_WITHIN = 1.0
 _SUBACK_WITHIN = 10.0
-_HIGHEST_QOS = 2
 _ALERT_WITHIN = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Subscriptions:
-    """Filters with the QoS to ask for; `echo_topics` are (filter, topic of no node under it)."""
-
-    filters: tuple[tuple[str, int], ...] = ()
-    echo_topics: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receiver:
-    """Where a connection hands what it received."""
-
-    on_publish: OnPublish
-    on_batch: Callable[[], None]
-    on_oversize: Callable[[bytes], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What may differ from one attempt to the next.
-
-    `listen_first` waits a moment before CONNECT: with TLS 1.3 a broker refuses our certificate
-    after the handshake, and if it has not read what we sent its alert is lost in a reset.
-    """
-
-    version: MqttVersion
-    transport: Transport
-    keepalive: int
-    window: int
-    retain: bool = True
-    qos: int = 1
-    listen_first: bool = False
 
 
 class Connection(asyncio.Protocol):
     """Connects, subscribes, keeps alive and ends one connection.
 
-    `closed` is done when the connection is no more, with the reason as its result.
+    `closed` is done when the connection is no more, with the reason as its result;
+    `traffic` counts on from connection to connection.
     """
 
     def __init__(
@@ -80,6 +55,7 @@ class Connection(asyncio.Protocol):
         terms: Terms,
         subscriptions: Subscriptions,
         receiver: Receiver,
+        traffic: Traffic | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         settings = replace(
@@ -90,14 +66,15 @@ class Connection(asyncio.Protocol):
         self.connack: Connack | None = None
         self._loop = loop
         self._settings = settings
-        self._filters = subscriptions.filters
+        self._subscriptions = subscriptions
+        self._traffic = traffic = traffic or Traffic()
         self._receiver = receiver
         self._step = Step.RESOLVE
         self._transport: asyncio.Transport | None = None
         self._websocket: WebSocketTransport | None = None
-        self._answers: dict[str, asyncio.Future[tuple[int, ...]]] = {}
+        self._answers = PendingAnswers()
         self._reader = PacketReader(
-            _refuse_early, self._on_packet, receiver.on_oversize, terms.version
+            _refuse_early, self._on_packet, receiver.on_oversize, terms.version, traffic
         )
         self._engine = Engine(
             settings,
@@ -107,6 +84,7 @@ class Connection(asyncio.Protocol):
             terms.window,
             retain=terms.retain,
             qos=terms.qos,
+            traffic=traffic,
         )
         watched = Watched(
             ping=lambda: self._write(_PINGREQ),
@@ -124,10 +102,7 @@ class Connection(asyncio.Protocol):
     @property
     def certificate_expires(self) -> float | None:
         """When the broker's certificate ends, in seconds since the epoch; None if unknown."""
-        secured = self._transport.get_extra_info("ssl_object") if self._transport else None
-        certificate = secured.getpeercert() if secured is not None else None
-        ends = certificate.get("notAfter") if certificate else None
-        return float(ssl.cert_time_to_seconds(ends)) if isinstance(ends, str) else None
+        return certificate_expires(self._transport) if self._transport is not None else None
 
     async def open(self, deadline: float) -> None:
         """Connect and subscribe within `deadline` seconds, or raise ConnectError."""
@@ -171,13 +146,13 @@ class Connection(asyncio.Protocol):
         packet_id = self._use(self._engine.subscribe, [(each, 0) for each in filters])
         try:
             async with asyncio.timeout(_SUBACK_WITHIN):
-                codes = await self._expect(f"suback{packet_id}")
+                codes = await self._answers.expect(f"suback{packet_id}")
         except TimeoutError:
             self.leave_off(filters)
             raise CongestedError("the broker did not answer the SUBSCRIBE") from None
         except ConnectError as err:
             raise NotConnectedError("not connected") from err
-        granted = len(codes) == len(filters) and max(codes) <= _HIGHEST_QOS
+        granted = len(codes) == len(filters) and max(codes) <= HIGHEST_QOS
         if not granted:
             self.leave_off(filters)
         return granted
@@ -227,6 +202,7 @@ class Connection(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
+        self._traffic.bytes_in += len(data)
         if self.closed.done():
             return
         self._watch.keepalive.received(self._loop.time())
@@ -264,7 +240,7 @@ class Connection(asyncio.Protocol):
         self.connack = connack
         if connack.code == 0:
             self._reader.on_publish = self._receiver.on_publish
-        self._answer("connack", (connack.code,))
+        self._answers.take("connack", (connack.code,))
 
     def on_puback(self) -> None:
         """Part of EngineEvents."""
@@ -272,11 +248,11 @@ class Connection(asyncio.Protocol):
 
     def on_suback(self, answer: Answer) -> None:
         """Part of EngineEvents."""
-        self._answer(f"suback{answer.packet_id}", answer.codes)
+        self._answers.take(f"suback{answer.packet_id}", answer.codes)
 
     def on_unsuback(self, answer: Answer) -> None:
         """Part of EngineEvents."""
-        self._answer(f"unsuback{answer.packet_id}", answer.codes)
+        self._answers.take(f"unsuback{answer.packet_id}", answer.codes)
 
     def on_disconnect(self, code: int, server_reference: str | None) -> None:
         """Part of EngineEvents."""
@@ -288,7 +264,7 @@ class Connection(asyncio.Protocol):
         self._enter(Step.CONNACK)
         if self.terms.listen_first:
             await asyncio.wait((self.closed,), timeout=_ALERT_WITHIN)
-        answered = self._expect("connack")
+        answered = self._answers.expect("connack")
         self._engine.connect()
         (code,) = await answered
         if code != 0:
@@ -298,9 +274,9 @@ class Connection(asyncio.Protocol):
         if self.limits.keepalive:
             self._watch.change_interval(self.limits.keepalive)
         self._enter(Step.SUBSCRIBE)
-        if self._filters:
-            codes = await self._expect(f"suback{self._engine.subscribe(self._filters)}")
-            self._check_granted(codes)
+        if filters := self._subscriptions.filters:
+            codes = await self._answers.expect(f"suback{self._engine.subscribe(filters)}")
+            self._subscriptions.check_granted(codes)
         if self._settings.birth is not None:
             # A broker that does not take it is of use all the same.
             with contextlib.suppress(CongestedError, TooLargeError):
@@ -308,31 +284,13 @@ class Connection(asyncio.Protocol):
         if self.closed.done():
             raise self.closed.result()
 
-    def _check_granted(self, codes: tuple[int, ...]) -> None:
-        if len(codes) != len(self._filters):
-            raise ConnectError(Cause.PROTOCOL_ERROR, Step.SUBSCRIBE, "SUBACK of the wrong length")
-        for (topic_filter, _), code in zip(self._filters, codes, strict=True):
-            if code >= FAILURE:
-                raise ConnectError(
-                    Cause.SUBSCRIPTION_REFUSED,
-                    Step.SUBSCRIBE,
-                    f"the broker does not allow to subscribe to {topic_filter}",
-                )
-            if code > _HIGHEST_QOS:
-                raise ConnectError(
-                    Cause.PROTOCOL_ERROR,
-                    Step.SUBSCRIBE,
-                    f"SUBACK with the unknown code {code:#04x}",
-                )
-
     async def _say_goodbye(self) -> None:
-        if self._filters and not self._settings.session_expiry:
-            packet_id = self._engine.unsubscribe(
-                [topic_filter for topic_filter, _ in self._filters]
-            )
+        filters = [topic_filter for topic_filter, _ in self._subscriptions.filters]
+        if filters and not self._settings.session_expiry:
+            packet_id = self._engine.unsubscribe(filters)
             try:
                 async with asyncio.timeout(_UNSUBACK_WITHIN):
-                    await self._expect(f"unsuback{packet_id}")
+                    await self._answers.expect(f"unsuback{packet_id}")
             except TimeoutError:
                 pass
         if self._settings.farewell is not None:
@@ -360,17 +318,6 @@ class Connection(asyncio.Protocol):
     def _enter(self, step: Step) -> None:
         self._step = step
 
-    def _expect(self, answer: str) -> asyncio.Future[tuple[int, ...]]:
-        future = self._answers[answer] = self._loop.create_future()
-        if self.closed.done():
-            future.set_exception(self.closed.result())
-        return future
-
-    def _answer(self, answer: str, codes: tuple[int, ...]) -> None:
-        future = self._answers.pop(answer, None)
-        if future is not None and not future.done():
-            future.set_result(codes)
-
     def _on_packet(self, packet: bytes) -> None:
         if packet == _PINGRESP:
             self._watch.keepalive.answered()
@@ -380,6 +327,7 @@ class Connection(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._watch.keepalive.sent(self._loop.time())
+            self._traffic.bytes_out += len(data)
             self._transport.write(data)
 
     def _fail(self, cause: Cause, words: str) -> None:
@@ -395,12 +343,8 @@ class Connection(asyncio.Protocol):
         if self.closed.done():
             return
         self.closed.set_result(error)
-        for future in self._answers.values():
-            if not future.done():
-                future.set_exception(error)
-                # Nobody may be waiting for it any more.
-                future.exception()
-        self._answers.clear()
+        self._engine.give_up()
+        self._answers.end(error)
 
 
 def _refuse_early(_topic: bytes, _payload: bytes, _retained: bool) -> None:

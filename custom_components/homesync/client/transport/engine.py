@@ -30,7 +30,9 @@ from .packets import (
     read_suback,
 )
 from .reader import SOFT_LIMIT
+from .reasons import FAILURE
 from .settings import BrokerSettings
+from .statistics import Traffic
 
 _CONNACK, _PUBACK, _SUBACK, _UNSUBACK, _DISCONNECT = 0x20, 0x40, 0x90, 0xB0, 0xE0
 _ACCEPTED = {MqttVersion.V311: b"\x20\x02\x00\x00", MqttVersion.V5: b"\x20\x03\x00\x00\x00"}
@@ -127,8 +129,8 @@ class Engine:
     """One MQTT connection's state machine; never used for a second connection.
 
     `write` sends bytes. `retain` and `qos` bound what is published, beside what CONNACK
-    says: some brokers announce nothing and then disconnect. Whatever paho raises becomes MalformedPacketError: its state is
-    unknown then.
+    says: some brokers announce nothing and then disconnect. `traffic` counts. Whatever paho
+    raises becomes MalformedPacketError: its state is unknown then.
     """
 
     def __init__(
@@ -141,6 +143,7 @@ class Engine:
         *,
         retain: bool = True,
         qos: int = 1,
+        traffic: Traffic | None = None,
     ) -> None:
         self.limits = BrokerLimits()
         self._settings = settings
@@ -149,6 +152,7 @@ class Engine:
         self._window = window
         self._retain = retain
         self._qos = qos
+        self._traffic = traffic or Traffic()
         self._wire = Wire(write)
         self._connected = False
         self._open: dict[int, OnAnswer | None] = {}
@@ -250,6 +254,12 @@ class Engine:
         self._call(self._client.disconnect)
         self.flush()
 
+    def give_up(self) -> None:
+        """Take note that no answer will come any more."""
+        self._traffic.unanswered += len(self._open) + len(self._waiting)
+        self._open.clear()
+        self._waiting.clear()
+
     def pause(self) -> None:
         """The stream is full."""
         self._wire.paused = True
@@ -279,6 +289,8 @@ class Engine:
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise CongestedError("paho takes no more messages")
         self.flush()
+        self._traffic.sent += 1
+        self._traffic.sent_qos1 += qos
         return info.mid
 
     def _check_size(self, message: Publication) -> None:
@@ -305,6 +317,10 @@ class Engine:
         if answer.packet_id not in self._open:
             return
         on_answer = self._open.pop(answer.packet_id)
+        if answer.codes[0] >= FAILURE:
+            self._traffic.refused += 1
+        else:
+            self._traffic.acknowledged += 1
         self._send_waiting()
         self._events.on_puback()
         if on_answer is not None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from ..errors import Cause, ConnectError, Step
 from .backoff import Backoff
-from .connection import Terms
 from .packets import MqttVersion
 from .reasons import OBJECTIONS, Action, action_of
 from .settings import BrokerSettings, Timing, Transport
+from .terms import Terms
 
 FIRST_WINDOW = 20
 """Open QoS 1 messages: mosquitto's receive maximum."""

@@ -5,7 +5,7 @@ import contextlib
 from dataclasses import dataclass, replace
 
 from ..errors import Cause, ConnectError
-from .connection import Connection, Receiver, Subscriptions, Terms
+from .connection import Connection
 from .echo import Echo, EchoResult
 from .packets import BrokerLimits, MqttVersion
 from .policy import (
@@ -18,6 +18,7 @@ from .policy import (
     may_fall_back,
 )
 from .settings import BrokerSettings, Timing, Transport
+from .terms import Receiver, Subscriptions, Terms
 
 _ECHO_WITHIN = 3.0
 

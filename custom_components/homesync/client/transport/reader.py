@@ -10,6 +10,7 @@ from typing import Final
 
 from ..errors import MalformedPacketError
 from .packets import TOPIC_ALIAS, MqttVersion, read_properties
+from .statistics import Traffic
 
 SOFT_LIMIT: Final = 256 * 1024
 HARD_LIMIT: Final = 16 * 1024 * 1024
@@ -25,7 +26,7 @@ class PacketReader:
     """Splits one connection's bytes; a fresh one for each connection.
 
     `on_publish(topic, payload, retain)`, `on_packet(packet)` for the rest,
-    `on_oversize(topic)` for what was skipped. `feed` returns the acknowledgements to
+    `on_oversize(topic)` for what was skipped; `traffic` counts. `feed` returns the acknowledgements to
     send, and raises MalformedPacketError when the connection cannot go on.
     """
 
@@ -35,10 +36,12 @@ class PacketReader:
         on_packet: Callable[[bytes], None],
         on_oversize: Callable[[bytes], None],
         version: MqttVersion = MqttVersion.V311,
+        traffic: Traffic | None = None,
     ) -> None:
         self.on_publish = on_publish
         self._on_packet = on_packet
         self._on_oversize = on_oversize
+        self._traffic = traffic or Traffic()
         self._has_properties = version is MqttVersion.V5
         self._tail = bytearray()
         self._needed = 0
@@ -145,8 +148,10 @@ class PacketReader:
             if packet_id == b"\0\0":
                 raise MalformedPacketError("PUBLISH with packet id 0")
             self._acks += _PUBACK + packet_id
+            self._traffic.received_qos1 += 1
         elif qos:
             raise MalformedPacketError("PUBLISH with a QoS that was not subscribed")
+        self._traffic.received += 1
         return topic_end, body
 
     @staticmethod

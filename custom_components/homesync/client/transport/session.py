@@ -6,10 +6,11 @@ from dataclasses import replace
 from functools import partial
 import logging
 import random
+import time
 
-from ..errors import Cause, ConnectError, NotConnectedError, Step
+from ..errors import Cause, ConnectError, HomeSyncError, NotConnectedError, Step
 from ..records import Publication
-from .connection import Connection, Receiver, Subscriptions, Terms
+from .connection import Connection
 from .echo import Echo, EchoResult
 from .engine import OnAnswer
 from .packets import BrokerLimits
@@ -17,6 +18,8 @@ from .policy import NOTHING_LEARNED, Learned, Policy
 from .reasons import Action, action_of
 from .settings import BrokerSettings, Timing, Transport
 from .state import LEGAL, ConnectionState
+from .statistics import LEFT, LinkHistory, Traffic
+from .terms import Receiver, Subscriptions, Terms
 
 type StateListener = Callable[[ConnectionState], None]
 
@@ -29,7 +32,7 @@ class MqttSession:
     """Connects, reconnects and ends; one state, one setter, listeners.
 
     `error` says why there is no connection (or was none last), None while all is well;
-    `echo` what the last probe found.
+    `echo` what the last probe found; `traffic` and `history` count.
     """
 
     def __init__(
@@ -45,11 +48,14 @@ class MqttSession:
         spread: float = 0.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random_number: Callable[[], float] = random.random,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.state = ConnectionState.STOPPED
         self.error: ConnectError | None = None
         self.echo: EchoResult | None = None
+        self.traffic = Traffic()
+        self.history = LinkHistory(loop.time, wall_clock)
         self._name = name
         self._settings = settings
         self._subscriptions = subscriptions
@@ -65,7 +71,7 @@ class MqttSession:
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._rest: asyncio.Future[None] | None = None
-        self._leave: asyncio.Future[None] | None = None
+        self._leave: asyncio.Future[str] | None = None
         self._listening: set[str] = set()
         self._told_down = False
         self._paused = False
@@ -89,6 +95,19 @@ class MqttSession:
     def limits(self) -> BrokerLimits | None:
         """What the broker announced for the present connection."""
         return self._connection.limits if self._connection is not None else None
+
+    @property
+    def subscriptions(self) -> int:
+        """How many filters the present connection is subscribed to."""
+        if self.state is not ConnectionState.CONNECTED:
+            return 0
+        return len(self._subscriptions.filters) + len(self._listening)
+
+    @property
+    def url(self) -> str:
+        """The broker's address on the way in use, or else on the usual one; no secrets."""
+        terms = self.terms
+        return self._settings.url(self._settings.transport if terms is None else terms.transport)
 
     @property
     def certificate_expires(self) -> float | None:
@@ -120,14 +139,14 @@ class MqttSession:
         if self._connection is not None:
             await self._connection.close(self._timing.goodbye)
             self._connection = None
+        self.history.stopped()
         self._set(ConnectionState.STOPPED)
 
     def reconnect(self) -> None:
         """Connect anew: leave the broker, or end a wait; a running attempt goes on."""
         if self._rest is not None:
             self._rest.cancel()
-        if self._leave is not None and not self._leave.done():
-            self._leave.set_result(None)
+        self._leave_because("connecting anew, as asked")
 
     def publish(
         self, message: Publication, on_answer: OnAnswer | None = None, *, wait: bool = True
@@ -138,7 +157,11 @@ class MqttSession:
         `wait` a message never leaves later than now: CongestedError if the broker must first
         acknowledge others.
         """
-        self._connected_one().publish(message, on_answer, wait=wait)
+        try:
+            self._connected_one().publish(message, on_answer, wait=wait)
+        except HomeSyncError as err:
+            self.traffic.unsent(err)
+            raise
 
     async def listen_in(self, filters: tuple[str, ...]) -> bool:
         """Subscribe to more on the present connection; return whether all of it is granted.
@@ -174,26 +197,30 @@ class MqttSession:
     async def _run(self) -> None:
         await self._rest_for(self._policy.stagger())
         while True:
+            self.history.attempt()
             self._set(ConnectionState.CONNECTING)
             terms, deadline = self._policy.next()
             connection = self._connection = Connection(
-                self._settings, terms, self._subscriptions, self._receiver
+                self._settings, terms, self._subscriptions, self._receiver, self.traffic
             )
             try:
                 await connection.open(deadline)
             except ConnectError as err:
                 error = err
+                self.history.failed(error.cause)
                 wait = self._policy.failed(error)
                 retried = action_of(error.cause) is Action.RETRY
                 quietly = not wait or (retried and self._policy.first_tries_left)
             except Exception:
                 self._logger.exception("Household %s: unexpected failure to connect", self._name)
                 error = ConnectError(Cause.PROTOCOL_ERROR, Step.LINK, "unexpected failure")
+                self.history.failed(error.cause)
                 wait, quietly = self._policy.failed(error), False
             else:
                 error, wait = await self._stay(connection)
                 quietly = not connection.closed.done()
             self._connection = None
+            self.history.waits(wait)
             self._lost(error, quietly=quietly)
             try:
                 if not connection.closed.done():
@@ -232,9 +259,11 @@ class MqttSession:
         held = loop.time() - since
         if connection.closed.done():
             error = connection.closed.result()
+            self.history.disconnected(error.cause)
             return error, self._policy.lost(error, held)
+        self.history.disconnected(LEFT)
         self._policy.left(held)
-        return ConnectError(Cause.CLOSED, Step.LINK, "connecting anew, as asked"), 0.0
+        return ConnectError(Cause.CLOSED, Step.LINK, leave.result()), 0.0
 
     async def _probe(self, connection: Connection) -> None:
         """Echo at once and then regularly; a link that has gone deaf is given up."""
@@ -264,6 +293,7 @@ class MqttSession:
                 terms,
                 Subscriptions(),
                 Receiver(on_publish=_ignore, on_batch=_ignore, on_oversize=_ignore),
+                self.traffic,
             )
             try:
                 await scout.open(self._timing.deadline)
@@ -272,8 +302,13 @@ class MqttSession:
             finally:
                 await scout.close(self._timing.goodbye)
             self._policy.return_to_tcp()
-            connection.end(Cause.CLOSED, "the direct way to the broker is open again")
+            # Not cut: the broker would publish our will.
+            self._leave_because("the direct way to the broker is open again")
             return
+
+    def _leave_because(self, words: str) -> None:
+        if self._leave is not None and not self._leave.done():
+            self._leave.set_result(words)
 
     def _connected_one(self) -> Connection:
         if self.state is not ConnectionState.CONNECTED or self._connection is None:
@@ -282,6 +317,7 @@ class MqttSession:
 
     def _connected(self, connection: Connection) -> None:
         self.error = None
+        self.history.connected()
         if self._paused:
             connection.pause_reading()
         if self._listening and self._settings.session_expiry:

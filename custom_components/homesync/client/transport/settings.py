@@ -58,6 +58,14 @@ class BrokerSettings:
     birth: Publication | None = None
     farewell: Publication | None = None
 
+    def url(self, transport: Transport) -> str:
+        """The broker's address one way, without secrets."""
+        secured = self.tls is not None
+        if transport is Transport.TCP or self.websocket is None:
+            return f"mqtt{'s' if secured else ''}://{self.host}:{self.port}"
+        path = self.websocket.path.lstrip("/")
+        return f"ws{'s' if secured else ''}://{self.host}:{self.websocket.port}/{path}"
+
     def as_guest(self) -> BrokerSettings:
         """The same way under an id of its own, no longer than ours, that leaves nothing behind."""
         return replace(

@@ -63,6 +63,14 @@ def acknowledge_quickly(transport: asyncio.BaseTransport) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
 
+def certificate_expires(transport: asyncio.BaseTransport) -> float | None:
+    """When the peer's certificate ends, in seconds since the epoch; None if it showed none."""
+    secured = transport.get_extra_info("ssl_object")
+    certificate = secured.getpeercert() if secured is not None else None
+    ends = certificate.get("notAfter") if certificate else None
+    return float(ssl.cert_time_to_seconds(ends)) if isinstance(ends, str) else None
+
+
 async def open_stream(
     settings: BrokerSettings, transport: Transport, protocol: asyncio.Protocol, entered: Entered
 ) -> asyncio.Transport:

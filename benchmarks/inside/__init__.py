@@ -1,0 +1,1 @@
+"""What runs inside the Home Assistant process that is measured."""

@@ -1,0 +1,94 @@
+"""What is looked at inside the Home Assistant process while messages come."""
+
+import asyncio
+import gc
+from pathlib import Path
+import resource
+import time
+from typing import Any
+
+from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+
+from benchmarks.plant import Plant, value
+
+_POLL = 0.004
+_LAG_STEP = 0.005
+
+
+class Changes:
+    """Takes down when the states of some entities changed, and to what."""
+
+    def __init__(self, hass: HomeAssistant, entity_ids: list[str]) -> None:
+        self.seen: dict[str, list[tuple[int, str]]] = {each: [] for each in entity_ids}
+        self.stop = hass.bus.async_listen(EVENT_STATE_CHANGED, self._on_change)
+
+    @callback
+    def _on_change(self, event: Event[EventStateChangedData]) -> None:
+        now = time.monotonic_ns()
+        seen = self.seen.get(event.data["entity_id"])
+        new = event.data["new_state"]
+        if seen is not None and new is not None:
+            seen.append((now, new.state))
+
+
+class Lag:
+    """How much later than wanted the event loop wakes a sleeper up."""
+
+    def __init__(self) -> None:
+        self.late: list[float] = []
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> dict[str, float]:
+        """End it; return the lateness in milliseconds."""
+        self._task.cancel()
+        late = sorted(self.late) or [0.0]
+        return {
+            "p50": late[len(late) // 2] * 1e3,
+            "p99": late[min(len(late) - 1, int(len(late) * 0.99))] * 1e3,
+            "worst": late[-1] * 1e3,
+        }
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LAG_STEP
+            await asyncio.sleep(_LAG_STEP)
+            self.late.append(loop.time() - due)
+
+
+async def settle(
+    hass: HomeAssistant, entity_ids: list[str], plant: Plant, last_round: int, seconds: float
+) -> dict[str, Any]:
+    """Wait until every sensor shows the value of that round; tell when, at what CPU time."""
+    expected = [value(metric, last_round) for _, _, metric in plant.sensors()]
+    begin_cpu = time.process_time()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        await asyncio.sleep(_POLL)
+        if _shows(hass, entity_ids[-1], expected[-1]) and not _wrong(hass, entity_ids, expected):
+            break
+    done = time.monotonic_ns()
+    cpu = time.process_time() - begin_cpu
+    return {"done": done, "cpu": cpu, "wrong": _wrong(hass, entity_ids, expected)}
+
+
+def memory() -> float:
+    """Resident memory in MB, after what nobody uses is gone."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def _shows(hass: HomeAssistant, entity_id: str, expected: float) -> bool:
+    state = hass.states.get(entity_id)
+    try:
+        return state is not None and float(state.state) == expected
+    except ValueError:
+        return False
+
+
+def _wrong(hass: HomeAssistant, entity_ids: list[str], expected: list[float]) -> int:
+    return sum(
+        not _shows(hass, each, wanted) for each, wanted in zip(entity_ids, expected, strict=True)
+    )

@@ -1,0 +1,43 @@
+"""A command there and back: aim 7."""
+
+from ..bench import Bench
+from ..figures import Row, at_most, median, ratios
+
+_NODE = "node0000"
+
+
+def command(bench: Bench) -> list[Row]:
+    """Action called → acknowledged → state, beside a bare echo and core."""
+    site, sizes = bench.small, bench.sizes
+    node = site.start("node", str(site.broker.port))
+    echo = site.start("echo", str(site.broker.port))
+    for home in ("home", "core"):
+        node.ask("announce", home=home, node=_NODE)
+    bare: list[float] = []
+    found: dict[str, list[float]] = {side: [] for side in site.houses}
+    for run in range(sizes.runs + 1):
+        times = sizes.commands if run else max(2, sizes.commands // 4)
+        trips = {"": echo.ask("measure", times=times)}
+        for side, house in site.houses.items():
+            home = house.plant.homes[0]
+            trips[side] = house.program.ask("command", home=home, node=_NODE, times=times)
+        if run:
+            bare.append(median(trips.pop("")) * 1e3)
+            for side, seconds in trips.items():
+                found[side].append(median(seconds) * 1e3)
+    return [_row(found["homesync"], bare, found["core"])]
+
+
+def _row(ours: list[float], bare: list[float], core: list[float]) -> Row:
+    return Row(
+        name="command-p50",
+        what="command: action → acknowledged → state, p50",
+        unit="ms",
+        homesync=ours,
+        core=bare,
+        other="bare paho echo",
+        aim="≤ 1.5 ×",
+        verdict=at_most(ratios(ours, bare), 1.5),
+        note=f"core's `mqtt` switch: {median(core):.2f} ms from the action to the node's new"
+        " state; it knows no acknowledgement",
+    )

@@ -1,0 +1,86 @@
+"""Many households start, and lose their broker: aims 5 and 9."""
+
+from collections import Counter
+import time
+
+from ..bench import Bench
+from ..errors import BenchError
+from ..figures import Row, Verdict, all_of, at_most, never_above
+from ..plant import PER_NODE, Plant
+from ..site import House, Site, household_house
+
+_NODES = 2
+_AWAY = 2.0
+_BACK_WITHIN = 60.0
+_WORST = 100.0
+_CROWD = 0.5
+
+
+def restart(bench: Bench) -> list[Row]:
+    """Start many households at once, then take their broker away for two seconds."""
+    homes = tuple(f"home{number:02}" for number in range(bench.sizes.restart_homes))
+    with Site() as site:
+        house = household_house(site, Plant(homes, _NODES))
+        bench.note_versions(house)
+        started = [
+            house.program.ask("restart_households", timeout=90) for _ in range(bench.sizes.runs)
+        ]
+        losses = [_lose_broker(site, house) for _ in range(bench.sizes.runs)]
+    return [_start(len(homes), started), _back(len(homes), losses)]
+
+
+def _start(homes: int, started: list[dict[str, float]]) -> Row:
+    worst = [each["worst"] for each in started]
+    return Row(
+        name="start-block",
+        what=f"start of {homes} households at once: longest block of the loop",
+        unit="ms",
+        homesync=worst,
+        aim="≤ 100 ms",
+        verdict=never_above(worst, _WORST),
+        note=f"{_NODES * PER_NODE} known sensors in each; all connected after"
+        f" {started[0]['seconds']:.1f} s, as the first connects are spread on purpose",
+    )
+
+
+def _back(homes: int, losses: list[tuple[list[float], float]]) -> Row:
+    back = [max(times) for times, _ in losses]
+    spread = _spread([times for times, _ in losses])
+    return Row(
+        name="restart-back",
+        what=f"broker restart with {homes} households: all back after",
+        unit="s",
+        homesync=back,
+        aim="≤ 60 s, connects spread",
+        verdict=all_of(never_above(back, _BACK_WITHIN), spread),
+        note=f"away for {_AWAY:g} s; households back in each second of the first run:"
+        f" {histogram(losses[0][0])}; loop lag at most {max(lag for _, lag in losses):.0f} ms",
+    )
+
+
+def _lose_broker(site: Site, house: House) -> tuple[list[float], float]:
+    """Return the seconds after which each household was back, and the worst lag."""
+    site.broker.stop()
+    time.sleep(_AWAY)
+    house.program.ask("watch_connections")
+    house.program.ask("watch_lag")
+    site.broker.start()
+    begin = time.monotonic_ns()
+    arrived = house.program.ask("connections", within=90, timeout=100)
+    late = house.program.ask("lag")
+    homes = len(house.plant.homes)
+    if len(arrived) != homes:
+        raise BenchError(f"only {len(arrived)} of {homes} households came back")
+    return sorted((at - begin) / 1e9 for at in arrived), late["worst"]
+
+
+def _spread(runs: list[list[float]]) -> Verdict:
+    """Spread: in no second more than half of them."""
+    crowds = [max(Counter(map(int, times)).values()) / len(times) for times in runs]
+    return at_most(crowds, _CROWD)
+
+
+def histogram(times: list[float]) -> str:
+    """How many came in each second."""
+    counts = Counter(max(0, int(at)) for at in times)
+    return " ".join(str(counts[second]) for second in range(max(counts) + 1))

@@ -1,0 +1,61 @@
+"""How much is measured: in full, or in a fifth of the time."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Runs, messages and seconds; the aims are stated for the full ones."""
+
+    runs: int
+    small_nodes: int
+    large_nodes: int
+    burst: int
+    long_burst: int
+    seconds: float
+    set_ups: int
+    growth_nodes: tuple[int, ...]
+    growth_homes: tuple[int, ...]
+    commands: int
+    restart_homes: int
+
+
+FULL = Sizes(
+    runs=3,
+    small_nodes=100,
+    large_nodes=1000,
+    burst=100_000,
+    long_burst=200_000,
+    seconds=4.0,
+    set_ups=3,
+    growth_nodes=(10, 100, 1000),
+    growth_homes=(1, 10, 50),
+    commands=200,
+    restart_homes=50,
+)
+QUICK = Sizes(
+    runs=1,
+    small_nodes=100,
+    large_nodes=300,
+    burst=20_000,
+    long_burst=40_000,
+    seconds=2.0,
+    set_ups=1,
+    growth_nodes=(10, 300),
+    growth_homes=(1, 20),
+    commands=50,
+    restart_homes=20,
+)
+TINY = Sizes(
+    runs=1,
+    small_nodes=10,
+    large_nodes=20,
+    burst=3_000,
+    long_burst=6_000,
+    seconds=1.0,
+    set_ups=1,
+    growth_nodes=(10, 20),
+    growth_homes=(1, 3),
+    commands=10,
+    restart_homes=3,
+)
