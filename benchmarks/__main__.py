@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 
+from . import steps
 from .bench import Bench, Step
 from .channel import ROOT
 from .chart import chart
@@ -29,6 +30,7 @@ class Options:
     rows: tuple[str, ...]
     strict: bool
     write: bool
+    steps: bool
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -49,13 +51,20 @@ def parse(arguments: Sequence[str]) -> Options:
         metavar="NAME",
         help=f"only this one, may be given again: {', '.join(NAMES)}",
     )
+    parser.add_argument("--steps", action="store_true", help="only what each step costs")
     parser.add_argument("--strict", action="store_true", help="fail if an aim is missed")
     parser.add_argument("--no-write", action="store_true", help="keep results.md and the chart")
     given = parser.parse_args(arguments)
     sizes = QUICK if given.quick else TINY if given.tiny else FULL
     # Only all rows replace what is shown to everybody.
     write = not given.row and not given.tiny and not given.no_write
-    return Options(sizes=sizes, rows=tuple(given.row), strict=given.strict, write=write)
+    return Options(
+        sizes=sizes,
+        rows=tuple(given.row),
+        strict=given.strict,
+        write=write,
+        steps=given.steps,
+    )
 
 
 def main() -> int:
@@ -64,6 +73,9 @@ def main() -> int:
     # A signal ends the programs too, as they end with their sites.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    if options.steps:
+        print(steps.table())
+        return 0
     begin = time.monotonic()
     results = Results(machine=describe(), quick=options.sizes is not FULL)
     bench = Bench(options.sizes)

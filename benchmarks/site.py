@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+import shutil
 import tempfile
 import time
 from typing import Any, Self
@@ -83,6 +84,7 @@ class Site:
         for program in reversed(self.programs):
             program.stop()
         self.broker.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def house(self, side: str, plant: Plant) -> House:
         """Start a Home Assistant with nothing in it yet; `House.ready` waits for it."""
@@ -120,6 +122,12 @@ class House:
             ca=ca,
             timeout=120,
         )
+
+    def make(self, relays: int = 0) -> None:
+        """Set everything up and wait until every sensor shows what is sent."""
+        self.ready()
+        self.populate(relays)
+        self.fill()
 
     def populate(self, relays: int = 0) -> tuple[float, int]:
         """Have all entities made; return the seconds that took and how many there are now."""
@@ -191,21 +199,17 @@ def pair(nodes: int, relays: int = 0) -> Site:
         houses = [site.house("homesync", Plant(("home",), nodes))]
         houses.append(site.house("core", Plant(("core",), nodes)))
         for house in houses:
-            house.ready()
-            house.populate(relays)
-            house.fill()
+            house.make(relays)
     except BaseException:
         site.close()
         raise
     return site
 
 
-def household_house(site: Site, plant: Plant) -> House:
+def homesync(site: Site, plant: Plant) -> House:
     """Start a Home Assistant with HomeSync and all of a plant's sensors."""
     house = site.house("homesync", plant)
-    house.ready()
-    house.populate()
-    house.fill()
+    house.make()
     return house
 
 

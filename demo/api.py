@@ -1,13 +1,14 @@
 """Home Assistant's REST and WebSocket API, as far as the demo needs it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 import aiohttp
 
 from .errors import DemoError
+from .watch import watched
 
 _TIMEOUT = aiohttp.ClientTimeout(total=60)
 
@@ -44,6 +45,10 @@ class Api:
         if not answer["success"]:
             raise ApiError(f"{command}: {answer['error']['message']}")
         return answer["result"]
+
+    def watched(self, *event_types: str) -> AbstractAsyncContextManager[list[dict[str, Any]]]:
+        """Give a list that grows by each event of these types."""
+        return watched(self._session, self._token, *event_types)
 
     async def act(self, action: str, /, **data: Any) -> None:
         """Perform an action such as `switch.turn_on` and wait for its end."""

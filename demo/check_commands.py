@@ -12,7 +12,6 @@ from .nodes import OWN_COMMAND
 from .probe import WITHIN, Json, Probe, expect, wait_for_state
 from .stage import Stage
 from .waiting import until
-from .watch import watched
 
 _EVENT = "homesync_command"
 _LEAST_STEPS = 3
@@ -63,7 +62,7 @@ class CommandsCheck:
         expect([await self.node.truth()], [{"settings": wanted}])
 
     async def _own_command(self) -> None:
-        async with watched(self.stage.base, self.stage.state.token, _EVENT) as events:
+        async with self.stage.api.watched(_EVENT) as events:
             answer = await self.node.send(command=OWN_COMMAND, content={"tune": 7})
             told = await self._event_of(events, answer["request_id"])
         same = ("device_id", "node_id", "household", "command", "outcome", "result", "attempts")
@@ -72,7 +71,7 @@ class CommandsCheck:
 
     async def _queue(self) -> None:
         before = await self.node.executed()
-        async with watched(self.stage.base, self.stage.state.token, _EVENT) as events:
+        async with self.stage.api.watched(_EVENT) as events:
             await self.stage.broker.stop()
             await self._wait_for_connection("off")
             sending = asyncio.create_task(self.node.send(action="off", queue=True, ttl=WITHIN))
@@ -91,7 +90,7 @@ class CommandsCheck:
         update = self.node.entity("firmware")
         await self.node.wait_for("firmware", "on")
         before = await self.node.executed()
-        async with watched(self.stage.base, self.stage.state.token, "state_changed") as events:
+        async with self.stage.api.watched("state_changed") as events:
             await self.stage.api.act("update.install", entity_id=update)
             await self.node.wait_for("firmware", "off")
         seen = _percentages(events, update)

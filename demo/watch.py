@@ -11,24 +11,22 @@ from .errors import DemoError
 
 type Json = dict[str, Any]
 
-_FAST = aiohttp.ClientTimeout(total=None, connect=5)
 _LARGEST = 16 * 1024 * 1024
 
 
 class Watch:
     """Gives each event of the wanted types to `take`, as `{"event_type": …, "data": …}`."""
 
-    def __init__(self, base: str, token: str, take: Callable[[Json], None]) -> None:
-        self._base = base
+    def __init__(
+        self, session: aiohttp.ClientSession, token: str, take: Callable[[Json], None]
+    ) -> None:
+        self._session = session
         self._token = token
         self._take = take
 
     async def run(self, *event_types: str, ready: asyncio.Event | None = None) -> None:
         """Watch until the connection ends; DemoError if it cannot begin."""
-        async with (
-            aiohttp.ClientSession(self._base, timeout=_FAST) as session,
-            session.ws_connect("/api/websocket", max_msg_size=_LARGEST) as socket,
-        ):
+        async with self._session.ws_connect("/api/websocket", max_msg_size=_LARGEST) as socket:
             await socket.receive_json()
             await socket.send_json({"type": "auth", "access_token": self._token})
             if (await socket.receive_json())["type"] != "auth_ok":
@@ -54,11 +52,15 @@ class Watch:
 
 
 @asynccontextmanager
-async def watched(base: str, token: str, *event_types: str) -> AsyncIterator[list[Json]]:
+async def watched(
+    session: aiohttp.ClientSession, token: str, *event_types: str
+) -> AsyncIterator[list[Json]]:
     """Give a list that grows by each event of these types."""
     events: list[Json] = []
     ready = asyncio.Event()
-    watching = asyncio.create_task(Watch(base, token, events.append).run(*event_types, ready=ready))
+    watching = asyncio.create_task(
+        Watch(session, token, events.append).run(*event_types, ready=ready)
+    )
     beginning = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait({watching, beginning}, return_when=asyncio.FIRST_COMPLETED)

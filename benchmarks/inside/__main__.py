@@ -147,6 +147,10 @@ class Worker:
         counts: dict[str, int] = self._households.households[0].counts
         return counts
 
+    async def write_cost(self) -> dict[str, float]:
+        """What a changed value costs in an entity and in Home Assistant."""
+        return await probes.write_cost(self._hass, self._known)
+
     async def profile(self, on: bool, path: str = "") -> None:
         """Begin or end to profile; the result goes to a file."""
         if on:

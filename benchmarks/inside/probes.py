@@ -4,8 +4,9 @@ import asyncio
 import gc
 from pathlib import Path
 import resource
+import socket
 import time
-from typing import Any
+from typing import Any, override
 
 from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
@@ -14,6 +15,8 @@ from benchmarks.plant import Plant, value
 
 _POLL = 0.004
 _LAG_STEP = 0.005
+_ROUNDS = 20
+_TURNS = 5000
 
 
 class Changes:
@@ -71,6 +74,50 @@ async def settle(
     done = time.monotonic_ns()
     cpu = time.process_time() - begin_cpu
     return {"done": done, "cpu": cpu, "wrong": _wrong(hass, entity_ids, expected)}
+
+
+async def write_cost(hass: HomeAssistant, entity_ids: list[str]) -> dict[str, float]:
+    """Microseconds that a HomeSync sensor needs to take and to write a changed value."""
+    entities = [hass.data["entity_components"]["sensor"].get_entity(each) for each in entity_ids]
+    take, write = 0.0, 0.0
+    for _ in range(_ROUNDS):
+        for entity in entities:
+            value = entity.node.values[f"telemetry/{entity.device_class}"]
+            value.value = round(value.value + 0.01, 2)
+        begin = time.process_time()
+        for entity in entities:
+            entity._take_all()  # noqa: SLF001  # what the entity does itself
+        middle = time.process_time()
+        for entity in entities:
+            entity.async_write_ha_state()
+        take, write = take + middle - begin, write + time.process_time() - middle
+        await asyncio.sleep(0.01)
+    writes = _ROUNDS * len(entities) / 1e6
+    return {"take": take / writes, "write": write / writes, "turn": await _turn()}
+
+
+async def _turn() -> float:
+    """Microseconds of a turn of the event loop in which a small packet is read."""
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    received = asyncio.Event()
+
+    class _Reader(asyncio.Protocol):
+        @override
+        def data_received(self, data: bytes) -> None:
+            received.set()
+
+    transport, _ = await loop.create_connection(_Reader, sock=ours)
+    begin = time.process_time()
+    for _ in range(_TURNS):
+        theirs.send(b"x")
+        received.clear()
+        await received.wait()
+    transport.close()
+    theirs.close()
+    return (time.process_time() - begin) / _TURNS * 1e6
 
 
 def memory() -> float:

@@ -7,7 +7,7 @@ from ..bench import Bench
 from ..errors import BenchError
 from ..figures import Row, Verdict, all_of, at_most, never_above
 from ..plant import PER_NODE, Plant
-from ..site import House, Site, household_house
+from ..site import House, Site, homesync
 
 _NODES = 2
 _AWAY = 2.0
@@ -20,7 +20,7 @@ def restart(bench: Bench) -> list[Row]:
     """Start many households at once, then take their broker away for two seconds."""
     homes = tuple(f"home{number:02}" for number in range(bench.sizes.restart_homes))
     with Site() as site:
-        house = household_house(site, Plant(homes, _NODES))
+        house = homesync(site, Plant(homes, _NODES))
         bench.note_versions(house)
         started = [
             house.program.ask("restart_households", timeout=90) for _ in range(bench.sizes.runs)

@@ -26,10 +26,16 @@ def set_up(bench: Bench) -> list[Row]:
         site = Site()
         try:
             site.open()
+            nodes = bench.sizes.large_nodes
+            houses = [
+                site.house(side, Plant((home,), nodes))
+                for side, home in (("homesync", "home"), ("core", "core"))
+            ]
+            for house in houses:
+                house.ready()
             # In turn: each has the machine for itself.
-            for side, home in (("homesync", "home"), ("core", "core")):
-                house = site.house(side, Plant((home,), bench.sizes.large_nodes))
-                found[side].append(_measure(house))
+            for house in houses:
+                found[house.side].append(_measure(house))
         except BaseException:
             site.close()
             raise
@@ -40,7 +46,6 @@ def set_up(bench: Bench) -> list[Row]:
 
 
 def _measure(house: House) -> _Found:
-    house.ready()
     before = house.program.ask("memory")
     house.program.ask("watch_lag")
     seconds, entities = house.populate()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 import json
+import logging
 from pathlib import Path
 import shutil
 from typing import Any
@@ -44,6 +45,9 @@ _ENTRY = "config/config_entries/entry"
 _NO_LIMIT = aiohttp.ClientTimeout(total=None, sock_connect=10)
 
 type Json = dict[str, Any]
+
+# A node that restarts in the middle of a download is what we are here for.
+logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,11 +122,12 @@ class House:
 
     async def _watch(self, child: Child) -> None:
         """Watch for as long as this process of Home Assistant lives."""
-        watch = Watch(address(self.state.port), self.state.token, self.on_event)
-        while child.process.returncode is None:
-            with suppress(aiohttp.ClientError, OSError, TypeError):
-                await watch.run("homesync_command")
-            await asyncio.sleep(0.01)
+        async with aiohttp.ClientSession(address(self.state.port), timeout=_NO_LIMIT) as session:
+            watch = Watch(session, self.state.token, self.on_event)
+            while child.process.returncode is None:
+                with suppress(aiohttp.ClientError, OSError, TypeError):
+                    await watch.run("homesync_command")
+                await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

@@ -15,6 +15,8 @@ QUEUED = "queued"
 ON_DISK_WITHIN = 2.0
 # Of an event that a kill made Home Assistant tell again.
 _MOST_TOLD = 2
+_FEW = 10
+_REFUSED_SHARE = 0.05
 _NEVER_CARRIED_OUT = ("rejected",)
 
 
@@ -78,6 +80,7 @@ class Ledger:
         """Return what does not hold, in words."""
         records = list(nodes)
         return [
+            *self._refused(),
             *self._one_outcome(),
             *self._what_rested(),
             *self._cut_off(),
@@ -100,6 +103,12 @@ class Ledger:
         for told in self.told().values():
             kinds.setdefault(told[-1]["command"], Counter())[told[-1]["outcome"]] += 1
         return dict(sorted(kinds.items()))
+
+    def _refused(self) -> Iterator[str]:
+        """Without commands everything would add up."""
+        refused = sum(call.refused is not None for call in self.calls)
+        if refused > max(_FEW, len(self.calls) * _REFUSED_SHARE):
+            yield f"{refused} of {len(self.calls)} calls did not become commands"
 
     def _one_outcome(self) -> Iterator[str]:
         told = self.told()

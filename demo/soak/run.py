@@ -76,6 +76,9 @@ class _HouseStage:
 
     async def revive(self) -> None:
         await self.house.start_home_assistant()
+        # Home Assistant writes new devices down only after minutes; until then they are
+        # others after a kill.
+        self.registry = await _known_nodes(self.house)
 
     async def _act(
         self, action: str, home_id: str, node_id: str, fields: dict[str, object]
@@ -96,9 +99,9 @@ class _HouseStage:
 async def soak(house: House, ledger: Ledger, seed: int, scale: Scale) -> bool:
     """Carry out, calm down, verify and tell; whether all held."""
     addresses = [(plan.home_id, node_id) for plan in PLANS for node_id in plan.node_ids]
-    registry = await _known_nodes(house, addresses)
+    stage = _HouseStage(house, await _known_nodes(house))
     steps = make_plan(seed, scale, addresses)
-    conductor = Conductor(_HouseStage(house, registry), ledger)
+    conductor = Conductor(stage, ledger)
     telling = asyncio.create_task(_tell_progress(ledger, scale.commands))
     started = time.monotonic()
     try:
@@ -109,7 +112,7 @@ async def soak(house: House, ledger: Ledger, seed: int, scale: Scale) -> bool:
         telling.cancel()
         await conductor.close()
     problems += ledger.verify(conductor.records())
-    problems += await _differences(house, registry)
+    problems += await _differences(house, stage.registry)
     _tell(ledger, steps, time.monotonic() - started)
     for problem in problems[:_SHOWN]:
         print(f"✗ {problem}", flush=True)
@@ -120,10 +123,13 @@ async def soak(house: House, ledger: Ledger, seed: int, scale: Scale) -> bool:
     return not problems
 
 
-async def _known_nodes(house: House, addresses: list[tuple[str, str]]) -> Registry:
+async def _known_nodes(house: House) -> Registry:
     async def known() -> Registry | None:
         registry = await house.registry()
-        complete = all(registry.has(*address, *_ENTITIES) for address in addresses)
+        complete = all(
+            registry.has(node.config.home_id, node.config.node_id, *_ENTITIES)
+            for node in house.nodes()
+        )
         return registry if complete else None
 
     return await until(known, "all nodes have their entities", _KNOWN_WITHIN)

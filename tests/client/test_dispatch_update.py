@@ -140,6 +140,19 @@ async def test_f50_what_ends_three_connections_is_dropped_and_the_queue_goes_on(
 
 
 @on_virtual_time
+async def test_a_command_that_the_broker_has_acknowledged_ended_no_connection() -> None:
+    desk = Desk()
+    order = desk.submit(command=own())
+    for _ in range(4):
+        desk.dispatch.broker_answered(order.request_id, 0)
+        await desk.pass_time(1)
+        desk.flap()
+    assert not order.done.done()
+    desk.answer()
+    assert (await order.done).outcome is Outcome.CONFIRMED
+
+
+@on_virtual_time
 async def test_a_link_that_was_lost_long_after_the_send_blames_no_command() -> None:
     desk = Desk()
     order = desk.submit(command=own(), retries=10)

@@ -88,6 +88,7 @@ def test_these_add_up(ledger: Ledger, executed: list[str]) -> None:
         (cut_off(result("r"), result("s"), queue=False), ["r", "s"], "without a caller"),
         (cut_off(queue=False), ["r", "s"], "nobody told of"),
         (Ledger([Call(send(), 0.0)]), [], "never ended"),
+        (Ledger([Call(send(), 0.0, refused="not found")] * 11), [], "did not become commands"),
         (Ledger(rested={"r": 1.0}), [], "never ended"),
     ],
 )

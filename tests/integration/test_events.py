@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+import logging
 from typing import Any
 
 from homeassistant.components.recorder.core import Recorder
@@ -22,6 +23,9 @@ from .actions import Events, respond, send
 from .conftest import SetUp, StartNode
 from .lookup import device_id, entity_id, is_connected, state
 from .waiting import until
+
+# The recorder's thread logs every statement, also between tests.
+logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
 
 RELAY = ("switch", "plug-1", "status/relay")
 

@@ -64,6 +64,7 @@ OF_REASONS = {reason.value for reason in Reason if reason is not Reason.TOO_LATE
     "expired",
     "expired_unknown",
 }
+GOOD = (Outcome.CONFIRMED, Outcome.QUEUED)
 OF_COMMANDS = {"node", "household", "detail", "attempts"}
 EXCEPTIONS = {
     **dict.fromkeys(sorted(OF_REASONS), OF_COMMANDS),
@@ -134,7 +135,7 @@ def test_all_states_and_causes_of_a_connection_have_texts() -> None:
     assert set(texts["state_attributes"]["cause"]["state"]) == causes | {"none"}
 
 
-@pytest.mark.parametrize("outcome", set(Outcome).difference((Outcome.CONFIRMED, Outcome.QUEUED)))
+@pytest.mark.parametrize("outcome", [each for each in Outcome if each not in GOOD])
 @pytest.mark.parametrize("reason", Reason)
 @pytest.mark.parametrize("detail", [None, "because"])
 def test_every_failed_command_has_a_text(

@@ -107,7 +107,7 @@ async def test_a_household_lives_on_it_and_survives_its_restart(broker: OtherBro
         await until(lambda: villa.nodes["plug-1"].get(POWER) == 42.5)
         await until(lambda: villa.echo and not villa.echo.unproven)
 
-        result = await villa.execute("plug-1", RelayCommand(RelayAction.ON))
+        result = await villa.commands.execute("plug-1", RelayCommand(RelayAction.ON))
         assert result.outcome is Outcome.CONFIRMED
         await until(lambda: villa.nodes["plug-1"].get(RELAY) is True)
 
@@ -115,7 +115,7 @@ async def test_a_household_lives_on_it_and_survives_its_restart(broker: OtherBro
         await until(lambda: villa.state is not ConnectionState.CONNECTED)
         await until(lambda: villa.state is ConnectionState.CONNECTED)
         await node.wait_online()
-        result = await villa.execute("plug-1", RelayCommand(RelayAction.OFF))
+        result = await villa.commands.execute("plug-1", RelayCommand(RelayAction.OFF))
         assert result.outcome is Outcome.CONFIRMED
         await node.send_telemetry({"power": 7.0})
         await until(lambda: villa.nodes["plug-1"].get(POWER) == 7.0)

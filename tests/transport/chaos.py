@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 import socket
+from ssl import SSLContext
 import struct
 from typing import Self
 
@@ -34,20 +35,24 @@ class Direction:
 
 
 class Proxy:
-    """`up` is from the client to the broker, `down` back; both for all connections."""
+    """`up` is from the client to the broker, `down` back; both for all connections.
 
-    def __init__(self, target: int) -> None:
+    With `tls` it ends the client's TLS, and passes on what was in it.
+    """
+
+    def __init__(self, target: int, tls: SSLContext | None = None) -> None:
         self.port = 0
         self.up = Direction()
         self.down = Direction()
         self.connections = 0
         self._target = target
+        self._tls = tls
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, HOST, 0)
+        self._server = await asyncio.start_server(self._serve, HOST, 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -38,6 +38,9 @@ from .transport.settings import BrokerSettings, Timing
 from .transport.state import ConnectionState
 from .transport.terms import Receiver, Subscriptions, Terms
 
+# Searches for retained commands that ended with the connection, one after the other.
+_MOST_CUT_SEARCHES = 2
+
 _LOST = frozenset((ConnectionState.DISCONNECTED, ConnectionState.ERROR))
 
 type ChangeListener = Callable[[NodeState, tuple[str, ...]], None]
@@ -133,7 +136,7 @@ class Household:
         self.statistics = self._statistics(settings, logger, month_of)
         self._scan = RetainedScan(self._session, sleep)
         self._search: asyncio.Task[None] | None = None
-        self._may_search = True
+        self._cut_searches = 0
         self._last_state = self._session.state
         self._session.add_listener(self._on_state)
 
@@ -379,7 +382,7 @@ class Household:
         if state is not before:
             if self._end_search():
                 # Some brokers close the connection of who asks for what he may not see.
-                self._may_search = False
+                self._cut_searches += 1
             if state is ConnectionState.CONNECTED:
                 self._grace.connected()
                 self.commands.connection_is_back()
@@ -397,14 +400,15 @@ class Household:
     async def _search_retained_commands(self) -> None:
         """Look for commands that the broker keeps: nodes would get them at each reconnect."""
         try:
-            found = await self._scan.find(self._dialect.commands)
+            found = await self._scan.find(self._dialect.commands, wanted=is_command_topic)
         except HomeSyncError:
             return
-        self.retained_commands = tuple(topic for topic in found or () if is_command_topic(topic))
+        self._cut_searches = 0
+        self.retained_commands = tuple(found or ())
         self._tell_state()
 
     def _begin_search(self) -> None:
-        if self._may_search:
+        if self._cut_searches < _MOST_CUT_SEARCHES:
             search = self._search_retained_commands()
             self._search = asyncio.get_running_loop().create_task(search)
 

@@ -117,6 +117,7 @@ class Inflight:
         order = self._open.get(request_id)
         if order is None:
             return
+        order.suspect = False
         if code >= FAILURE and order.attempts > 1:
             # An earlier send may have been carried out: no refusal, but nothing certain.
             order.failure = Reason.REFUSED_BY_BROKER
@@ -165,7 +166,9 @@ class Inflight:
         newest: Order | None = None
         for order in self._open.values():
             order.failure = Reason.CONNECTION_LOST
-            if newest is None or (order.last_sent or 0) > (newest.last_sent or 0):
+            if order.suspect and (
+                newest is None or (order.last_sent or 0) > (newest.last_sent or 0)
+            ):
                 newest = order
             if order.delivery.queue and not order.accepted:
                 order.ring(self._memory_left(order, now), self._give_up)
@@ -192,6 +195,7 @@ class Inflight:
     def _give_time(self, order: Order, response: Response, now: float) -> None:
         usual = _WAIT_FOR_UPDATE if order.is_update else _WAIT
         wait = min(usual if response.wait is None else response.wait, _LONGEST_WAIT)
+        wait = max(wait, order.delivery.timeout)
         longest = (now if order.first_sent is None else order.first_sent) + _LONGEST - now
         order.accepted = True
         order.failure = Reason.NO_ANSWER
@@ -232,6 +236,7 @@ class Inflight:
 
     def _try_to_send(self, order: Order) -> bool:
         order.attempts += 1
+        order.suspect = True
         try:
             self._send(order)
         except HomeSyncError as err:

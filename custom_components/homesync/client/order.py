@@ -46,6 +46,7 @@ class Order:
     first_sent: float | None = None
     first_sent_at: float | None = None  # since the epoch: outlives a restart
     last_sent: float | None = None
+    suspect: bool = False  # sent, and the broker has not answered: it may have closed for it
     accepted: bool = False
     strikes: int = 0
     state_told: bool = False

@@ -90,7 +90,6 @@ class Outbox:
                     return order
             elif slots > 0:
                 return order
-            kinds.add(order.command.kind)
         return None
 
 

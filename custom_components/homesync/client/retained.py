@@ -19,20 +19,27 @@ class RetainedScan:
         self._sleep = sleep
         self._one_at_a_time = asyncio.Lock()
         self._found: dict[str, int] | None = None
+        self._wanted: Callable[[str], bool] = _all
 
     def received(self, topic: bytes, payload: bytes) -> None:
         """Take note of a retained message if a scan is under way."""
-        if self._found is not None and payload and len(self._found) < _MOST_TOPICS:
-            self._found[topic.decode("utf-8", "replace")] = len(payload)
+        if self._found is None or not payload or len(self._found) >= _MOST_TOPICS:
+            return
+        name = topic.decode("utf-8", "replace")
+        if self._wanted(name):
+            self._found[name] = len(payload)
 
-    async def find(self, *filters: str) -> dict[str, int] | None:
+    async def find(
+        self, *filters: str, wanted: Callable[[str], bool] | None = None
+    ) -> dict[str, int] | None:
         """Return topic → bytes of what is retained, None if the broker does not let us look.
 
+        Of overlapping filters brokers send what the others match, too: `wanted` picks.
         Raises NotConnectedError if there is no connection, or none any more.
         """
         async with self._one_at_a_time:
             found: dict[str, int] = {}
-            self._found = found
+            self._found, self._wanted = found, wanted or _all
             try:
                 if not await self._session.listen_in(filters):
                     return None
@@ -51,3 +58,7 @@ class RetainedScan:
             waited += _STEP
             quiet = quiet + _STEP if len(found) == known else 0.0
             known = len(found)
+
+
+def _all(_: str) -> bool:
+    return True

@@ -77,33 +77,39 @@ class PacketReader:
     def _split(self, data: bytes, position: int) -> int:  # noqa: C901 - a call per packet costs more than the packet
         """Hand on each whole packet; return where the incomplete rest begins."""
         size = len(data)
-        while size - position >= 2 and not self._closed:
-            header = data[position]
-            length = data[position + 1]
-            start = position + 2
-            if length & 0x80:
-                length, start = self._long_length(data, position)
-                if not start:
-                    self._needed = size - position + 1
-                    return position
-            end = start + length
-            if header & 0xF0 == _PUBLISH:
-                if length > SOFT_LIMIT:
-                    if not self._skip_publish(data, position, start, end):
+        taken = 0
+        try:
+            while size - position >= 2 and not self._closed:
+                header = data[position]
+                length = data[position + 1]
+                start = position + 2
+                if length & 0x80:
+                    length, start = self._long_length(data, position)
+                    if not start:
+                        self._needed = size - position + 1
                         return position
+                end = start + length
+                if header & 0xF0 == _PUBLISH:
+                    if length > SOFT_LIMIT:
+                        if not self._skip_publish(data, position, start, end):
+                            return position
+                        taken += 1
+                    elif end > size:
+                        self._needed = end - position
+                        return position
+                    else:
+                        taken += 1
+                        self._publish(data, header, start, end)
+                elif length > _CONTROL_LIMIT:
+                    raise MalformedPacketError(f"control packet of {length} bytes")
                 elif end > size:
                     self._needed = end - position
                     return position
                 else:
-                    self._publish(data, header, start, end)
-            elif length > _CONTROL_LIMIT:
-                raise MalformedPacketError(f"control packet of {length} bytes")
-            elif end > size:
-                self._needed = end - position
-                return position
-            else:
-                self._on_packet(data[position:end])
-            position = end
+                    self._on_packet(data[position:end])
+                position = end
+        finally:
+            self._traffic.received += taken
         if position > size:
             return size
         self._needed = 2
@@ -151,7 +157,6 @@ class PacketReader:
             self._traffic.received_qos1 += 1
         elif qos:
             raise MalformedPacketError("PUBLISH with a QoS that was not subscribed")
-        self._traffic.received += 1
         return topic_end, body
 
     @staticmethod
