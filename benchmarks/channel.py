@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 import json
 import os
 from pathlib import Path
@@ -72,16 +73,19 @@ class Program:
         self.tell(question, **fields)
         return self.answer(timeout)
 
+    def leave(self) -> None:
+        """End its input, whereupon it ends by itself."""
+        with suppress(OSError):
+            _pipe(self._process.stdin).close()
+
     def stop(self) -> None:
         """End it: first by the end of its input, then by signals."""
         process = self._process
-        for end in (_pipe(process.stdin).close, process.terminate, process.kill):
-            try:
-                end()
+        for end in (self.leave, process.terminate, process.kill):
+            end()
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(_GRACE)
                 break
-            except OSError, subprocess.TimeoutExpired:
-                continue
         _pipe(process.stdout).close()
 
     def _line(self, timeout: float) -> bytes:

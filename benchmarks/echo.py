@@ -1,4 +1,4 @@
-"""A program that measures what a bare paho client needs for a message there and back."""
+"""A program that measures what a bare paho client needs for a command and its answer."""
 
 import socket
 import sys
@@ -9,9 +9,11 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from .channel import serve
-from .node import PING, PONG
 from .packets import LOOPBACK, acknowledge_quickly
+from .plant import topic
 
+_PING = topic("echo", "node0000", "command/relay")
+_PONG = topic("echo", "node0000", "response/command")
 _PAYLOAD = b'{"action": "on", "request_id": "6f1c1f0e8a4d4f0b9b7a8a5d3f2e1c00"}'
 
 
@@ -30,7 +32,7 @@ class Echo:
         self._socket = cast("socket.socket", self._client.socket())
         # As HomeSync does it: or two small packets in a row cost 40 ms.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._client.subscribe(PONG, 1)
+        self._client.subscribe(_PONG, 1)
         while not self._subscribed:
             self._client.loop(0.1)
 
@@ -41,7 +43,7 @@ class Echo:
     def _one(self) -> float:
         self._came = False
         begin = time.monotonic()
-        self._client.publish(PING, _PAYLOAD, qos=1)
+        self._client.publish(_PING, _PAYLOAD, qos=1)
         while not self._came:
             self._client.loop(1.0)
             acknowledge_quickly(self._socket)

@@ -19,16 +19,14 @@ from .packets import (
 )
 from .plant import PREFIX, topic
 
-PING, PONG = "bench/echo/ping", "bench/echo/pong"
-
 
 class Node:
-    """Carries out relay commands of any node, and echoes what comes on PING."""
+    """Carries out relay commands of any node."""
 
     def __init__(self, port: int) -> None:
         self._sock = open_client(port, "bench-node")
         self._packet_id = 0
-        self._sock.sendall(subscribe(f"{PREFIX}/+/nodes/+/command/+", 1) + subscribe(PING, 1))
+        self._sock.sendall(subscribe(f"{PREFIX}/+/nodes/+/command/+", 1))
         threading.Thread(target=self._run, daemon=True).start()
 
     def announce(self, home: str, node: str) -> None:
@@ -47,9 +45,6 @@ class Node:
 
     def _answer(self, where: str, payload: bytes, packet_id: bytes) -> None:
         ack = packet(PUBACK, packet_id) if packet_id else b""
-        if where == PING:
-            self._sock.sendall(ack + publish(PONG, payload, packet_id=self._next()))
-            return
         _, home, _, node, _, _ = where.split("/")
         command = json.loads(payload)
         state = {"state": command["action"]}

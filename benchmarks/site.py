@@ -81,6 +81,8 @@ class Site:
 
     def close(self) -> None:
         """End everything, the last started first."""
+        for program in self.programs:
+            program.leave()
         for program in reversed(self.programs):
             program.stop()
         self.broker.stop()

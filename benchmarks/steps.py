@@ -138,3 +138,7 @@ def _cost(work: Callable[[], object]) -> float:
         work()
         costs.append((time.process_time() - begin) / _MESSAGES * 1e6)
     return statistics.median(costs)
+
+
+if __name__ == "__main__":
+    print(table())

@@ -35,7 +35,7 @@ def _row(ours: list[float], bare: list[float], core: list[float]) -> Row:
         unit="ms",
         homesync=ours,
         core=bare,
-        other="bare paho echo",
+        other="bare paho client",
         aim="≤ 1.5 ×",
         verdict=at_most(ratios(ours, bare), 1.5),
         note=f"core's `mqtt` switch: {median(core):.2f} ms from the action to the node's new"

@@ -14,6 +14,7 @@ _AWAY = 2.0
 _BACK_WITHIN = 60.0
 _WORST = 100.0
 _CROWD = 0.5
+_FEW = 10
 
 
 def restart(bench: Bench) -> list[Row]:
@@ -75,7 +76,9 @@ def _lose_broker(site: Site, house: House) -> tuple[list[float], float]:
 
 
 def _spread(runs: list[list[float]]) -> Verdict:
-    """Spread: in no second more than half of them."""
+    """Spread: in no second more than half of them, unless they are few anyway."""
+    if len(runs[0]) < _FEW:
+        return Verdict.MET
     crowds = [max(Counter(map(int, times)).values()) / len(times) for times in runs]
     return at_most(crowds, _CROWD)
 

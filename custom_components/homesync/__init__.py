@@ -11,17 +11,21 @@ from .broker import async_broker_settings
 from .client import InvalidSettingError
 from .const import DOMAIN, PLATFORMS
 from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator, configuration
+from .http_api import async_setup_http_api
 from .names import unique_id
 from .outcomes import announce
 from .queued import async_abandon
 from .services import async_setup_services
+from .websocket_api import async_setup_websocket_api
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions."""
+    """Register the actions and what administrators may ask for."""
     async_setup_services(hass)
+    async_setup_http_api(hass)
+    async_setup_websocket_api(hass)
     return True
 
 
@@ -65,7 +69,7 @@ async def async_remove_config_entry_device(
         return False
     if entry.state is not ConfigEntryState.LOADED:
         return True
-    node_id = entry.runtime_data.node_id_of(device)
+    node_id = entry.runtime_data.devices.node_id_of(device)
     return node_id is None or await entry.runtime_data.async_remove_node(node_id)
 
 

@@ -62,6 +62,7 @@ from .const import (
 )
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.1
+_NO_HOST = re.compile(r"[\s/@?#\\]")
 _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost", "ip6-loopback", "::1"})
 _LOOPBACK = "127.0.0.1"
 _VERSIONS = {VERSION_5: MqttVersion.V5, VERSION_311: MqttVersion.V311}
@@ -72,10 +73,17 @@ def option(entry: ConfigEntry, key: str) -> Any:
     return entry.options.get(key, DEFAULT_OPTIONS[key])
 
 
+def check_host(host: str) -> None:
+    """Raise InvalidSettingError for an address with more than the host, which may be a password."""
+    if not host or _NO_HOST.search(host):
+        raise InvalidSettingError(CONF_HOST, "only the broker's name or address is wanted")
+
+
 async def async_broker_settings(
     hass: HomeAssistant, data: Mapping[str, Any], options: Mapping[str, Any]
 ) -> BrokerSettings:
     """Return the client's way to the broker, or raise InvalidSettingError."""
+    check_host(data[CONF_HOST])
     chosen = {**DEFAULT_OPTIONS, **options}
     topic = _status_topic(data, chosen[CONF_STATUS_TOPIC])
     port = data.get(CONF_WEBSOCKET_PORT)

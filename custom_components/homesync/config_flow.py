@@ -24,7 +24,14 @@ from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
 from homeassistant.helpers.typing import DiscoveryInfoType
 from homeassistant.util import slugify
 
-from .broker import async_broker_settings, entry_unique_id, learned_data, new_client_id, timing
+from .broker import (
+    async_broker_settings,
+    check_host,
+    entry_unique_id,
+    learned_data,
+    new_client_id,
+    timing,
+)
 from .broker_form import REAUTH_SCHEMA, SECTIONS, broker_schema, flatten, nest, preset_values
 from .client import (
     PRESETS,
@@ -60,6 +67,11 @@ _LOGGER = logging.getLogger(__name__)
 # earlier end it never hears.
 _PROGRESS_LASTS = 1.0
 _HOME_ASSISTANT = "home_assistant"
+_CHECKS = (
+    (CONF_HOME_ID, check_home_id),
+    (CONF_PREFIX, check_prefix),
+    (CONF_HOST, check_host),
+)
 _FIELDS = {
     Cause.CANNOT_RESOLVE: CONF_HOST,
     Cause.UNREACHABLE: CONF_HOST,
@@ -290,11 +302,14 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         self._errors = {}
         self._detail = ""
         self._form = form
-        for field, check in ((CONF_HOME_ID, check_home_id), (CONF_PREFIX, check_prefix)):
+        for field, check in _CHECKS:
             try:
-                check(self._typed[field])
+                check(self._typed.get(field, ""))
             except InvalidSettingError as err:
                 self._errors[err.field] = f"invalid_{err.field}"
+        if CONF_HOST in self._errors:
+            # What stands before an @ may be a password, which must not come back.
+            self._typed[CONF_HOST] = self._typed.get(CONF_HOST, "").rpartition("@")[2]
         needs_certificate = PRESETS[self._typed[CONF_PRESET]].needs_client_certificate
         if needs_certificate and CONF_CLIENT_CERTIFICATE not in self._typed:
             self._errors["base"] = "client_certificate_missing"

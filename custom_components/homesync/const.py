@@ -65,6 +65,7 @@ STATUS_TOPIC_HOMESYNC: Final = "homesync"
 STATUS_TOPIC_HOMEASSISTANT: Final = "homeassistant"
 
 EVENT_COMMAND: Final = "homesync_command"
+EVENT_CONNECTION: Final = "homesync_connection"
 
 DEFAULT_OPTIONS: Final[dict[str, int | str | list[str]]] = {
     CONF_GRACE_TIME: 30,  # seconds; bridges the restart of a broker

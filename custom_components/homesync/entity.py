@@ -53,6 +53,7 @@ class NodeEntity(Entity):
     _attr_has_entity_name = True
     _attr_should_poll = False
     _also: tuple[str, ...] = ()
+    _was_available: bool | None = None
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class NodeEntity(Entity):
         self._key = key
         self._outlives_node = key in (ONLINE, LAST_SEEN)
         self._attr_unique_id = unique_id(coordinator.entry.entry_id, node_id, key)
-        self._attr_device_info = coordinator.device_info(node_id)
+        self._attr_device_info = DeviceInfo(identifiers={coordinator.devices.identifier(node_id)})
 
     @property
     def node(self) -> NodeState:
@@ -78,7 +79,7 @@ class NodeEntity(Entity):
     async def async_added_to_hass(self) -> None:
         await self._restore()
         for key in (self._key, *self._also):
-            self.async_on_remove(self.coordinator.listen(self.node_id, key, self._changed))
+            self.async_on_remove(self.coordinator.entities.listen(self.node_id, key, self._changed))
         self._take_all()
 
     @callback
@@ -88,7 +89,10 @@ class NodeEntity(Entity):
 
     def _take_all(self) -> None:
         node = self.node
-        self._attr_available = self.coordinator.reachable and self._counts(node)
+        available = self.coordinator.reachable and self._counts(node)
+        if available is not self._was_available:
+            # Setting it is dearer than asking: Home Assistant forgets what it had computed.
+            self._attr_available = self._was_available = available
         self._take(node)
 
     def _counts(self, node: NodeState) -> bool:

@@ -150,7 +150,9 @@ async def test_a_failure_of_our_own_is_logged_and_the_next_message_counts(
         await villa.arrive("plug-1/telemetry/power", {"value": 2})
         assert villa.told == [("telemetry/power", 2)]
     errors = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
-    assert errors == [f"Unexpected failure with a message on b'{ROOT}/plug-1/telemetry/power'"]
+    assert errors == [
+        f"Household Villa: unexpected failure with a message on b'{ROOT}/plug-1/telemetry/power'"
+    ]
 
 
 @on_virtual_time

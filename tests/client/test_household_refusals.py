@@ -151,7 +151,9 @@ async def test_somebody_who_fails_when_asked_about_a_node_does_not_end_the_conne
         assert list(villa.household.nodes) == ["plug-1"]
         assert len(villa.broker.peers) == 1
     errors = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
-    assert errors == [f"Unexpected failure with a message on b'{ROOT}/stranger/telemetry/power'"]
+    assert errors == [
+        f"Household Villa: unexpected failure with a message on b'{ROOT}/stranger/telemetry/power'"
+    ]
 
 
 @on_virtual_time

@@ -129,7 +129,7 @@ async def test_nodes_known_from_before_stay_under_a_lower_limit(
 async def remove(hass: HomeAssistant, hass_ws_client: WebSocketGenerator) -> Any:
     """Delete a device as a user does, and return the answer."""
     # What the household wants too; once there is a client, nothing more can be added.
-    for component in ("config", "repairs"):
+    for component in ("config", "repairs", "homesync"):
         assert await async_setup_component(hass, component, {})
     client = await hass_ws_client(hass)
 

@@ -1,4 +1,4 @@
-"""Jobs in slices, with pauses between them."""
+"""Jobs in slices, with short pauses between them."""
 
 from asyncio import get_running_loop
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def slices_of_4_ms() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("slices_of_4_ms")
-async def test_a_slice_ends_in_time_and_the_pause_is_as_long() -> None:
+async def test_a_slice_ends_in_time_and_the_pause_is_a_tenth() -> None:
     clock = Clock()
     paced = Paced(clock)  # type: ignore[arg-type]  # as much of a loop as it needs
     done: list[int] = []
@@ -45,7 +45,7 @@ async def test_a_slice_ends_in_time_and_the_pause_is_as_long() -> None:
     paced.run()
 
     assert done == [0, 1]
-    assert clock.delay == pytest.approx(0.006)
+    assert clock.delay == pytest.approx(0.0006)
     paced.run()
     assert done == [0, 1]
     paced._slice()

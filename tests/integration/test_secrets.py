@@ -5,19 +5,18 @@ import logging
 from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import issue_registry as ir
 import pytest
 
 from custom_components.homesync.broker import async_broker_settings
 from custom_components.homesync.const import DOMAIN
 from tests.broker import Mosquitto
 
+from .canaries import CANARY, everything_shown, logged
 from .conftest import SetUp, StartNode, entry_data
 from .flows import begin, submit, typed
 from .lookup import connection_state, coordinator, is_connected, state
 from .waiting import until
 
-CANARY = "canary-5e1f0c"
 FLOW = "custom_components.homesync.config_flow"
 
 
@@ -25,21 +24,7 @@ FLOW = "custom_components.homesync.config_flow"
 def _nothing_in_the_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level(logging.DEBUG)
     yield
-    for when in ("setup", "call"):
-        for record in caplog.get_records(when):
-            assert CANARY not in record.getMessage()
-            assert CANARY not in str(record.exc_text)
-
-
-def everything_shown(hass: HomeAssistant) -> str:
-    """All that Home Assistant tells without being asked for the entry's data."""
-    parts: list[object] = [each.as_dict() for each in hass.states.async_all()]
-    parts += [issue.to_json() for issue in ir.async_get(hass).issues.values()]
-    parts += [issue.translation_placeholders for issue in ir.async_get(hass).issues.values()]
-    parts += hass.config_entries.flow.async_progress(include_uninitialized=True)
-    for entry in hass.config_entries.async_entries(DOMAIN):
-        parts += [entry, entry.title, entry.unique_id, entry.as_json_fragment, entry.reason]
-    return repr(parts)
+    assert CANARY not in logged(caplog)
 
 
 async def test_a_password_that_works_shows_nowhere(

@@ -212,7 +212,7 @@ def test_every_issue_has_texts_and_only_what_can_be_mended_has_a_flow() -> None:
 
 def test_errors_of_forms_have_texts_that_can_be_filled_in() -> None:
     own = {"home_id_taken", "client_certificate_missing", "unknown"}
-    fields = {"home_id", "prefix", "ca", "client_certificate", "client_key"}
+    fields = {"home_id", "host", "prefix", "ca", "client_certificate", "client_key"}
     fields |= {"client_key_passphrase", "websocket_headers"}
     own |= {f"invalid_{field}" for field in fields}
     assert set(TEXTS["config"]["error"]) == own | {cause.value for cause in Cause}
@@ -321,6 +321,13 @@ def test_every_choice_of_an_action_or_a_form_has_a_text() -> None:
         assert all(isinstance(option, str) for option in select["options"])
         texts = TEXTS["selector"][select["translation_key"]]["options"]
         assert set(texts) == set(select["options"])
+
+
+def test_every_figure_of_the_systems_health_has_a_text() -> None:
+    told = set(
+        re.findall(r'^        "(\w+)":', (FOLDER / "system_health.py").read_text(), re.MULTILINE)
+    )
+    assert set(TEXTS["system_health"]["info"]) == told
 
 
 def test_icons_are_material_design() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from custom_components.homesync.client import (
     BrokerSettings,
+    CongestedError,
     ConnectionState,
     Delivery,
     Household,
@@ -171,6 +172,29 @@ async def test_messages_are_those_that_the_broker_counts_by_qos_and_kind(
         assert villa.logged(rf"Received PUBLISH from ME \(d0, q{qos}") == count
 
 
+@BOTH_VERSIONS
+async def test_what_we_sent_is_what_the_broker_has_received(
+    version: int, start_mosquitto: Callable[..., Mosquitto]
+) -> None:
+    broker = start_mosquitto(settings=("sys_interval 1",))
+    async with PlainLink(broker.port, version=MqttVersion(version)) as link:
+        await link.connected()
+        for number in range(40):
+            link.session.publish(Publication("a/note", b"x" * number, number % 2))
+        await until(lambda: link.session.traffic.acknowledged == 20)
+        assert await link.session.listen_in(("$SYS/broker/#",))
+
+        def told_by_the_broker(topic: str) -> int:
+            values = [value for name, value, _ in link.messages if name == topic.encode()]
+            return int(values[-1]) if values else 0
+
+        traffic = link.session.traffic
+        assert traffic.sent == 40
+        await until(lambda: told_by_the_broker("$SYS/broker/bytes/received") == traffic.bytes_out)
+        assert told_by_the_broker("$SYS/broker/publish/messages/received") == traffic.sent
+        assert traffic.received == len(link.messages)
+
+
 async def test_probes_and_our_own_status_are_counted_like_everything_else(
     mosquitto: Mosquitto,
 ) -> None:
@@ -290,6 +314,28 @@ async def test_a_message_whose_connection_ends_before_the_answer_is_a_failure(
         traffic = link.session.traffic
         assert (traffic.sent, traffic.sent_qos1) == (2, 1)
         assert (traffic.acknowledged, traffic.unanswered) == (0, 1)
+
+
+async def test_only_a_congestion_that_loses_a_message_is_a_failure(serve: Serve) -> None:
+    async def deaf(peer: Peer) -> None:
+        await peer.accept()
+        await peer.serve(ack=False)
+
+    stage = await serve(deaf)
+    async with PlainLink(stage.settings.port) as link:
+        await link.connected()
+        for _ in range(20):
+            link.session.publish(Publication("a", b""), wait=False)
+        with pytest.raises(CongestedError):
+            link.session.publish(Publication("a", b""), wait=False)
+        for _ in range(1000):
+            link.session.publish(Publication("a", b""))
+        assert link.session.traffic.congested == 0
+        with pytest.raises(CongestedError):
+            link.session.publish(Publication("a", b""))
+        assert link.session.traffic.congested == 1
+        assert link.session.traffic.sent == 20
+    assert link.session.traffic.unanswered == 1020
 
 
 @BOTH_VERSIONS

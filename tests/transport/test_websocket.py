@@ -231,6 +231,9 @@ async def test_f12_the_websocket_takes_over_and_the_way_back_is_found(means: Mea
             assert b"hs-transport" not in scout.received[0]
             assert scout.published == []
             await until(lambda: direct.peer.published)
+            # The way in use is left as agreed, so that nobody sees our will.
+            await until(lambda: broker.peer.received[-1][0] == packets.DISCONNECT)
+            assert link.session.history.disconnects == {"left": 1}
 
 
 async def test_f12_a_way_that_stays_blocked_changes_nothing(means: Means) -> None:

@@ -18,8 +18,8 @@ class Complaints:
 
     def __init__(self, logger: logging.Logger, household: str, clock: Callable[[], float]) -> None:
         self.counts: Counter[str] = Counter()
+        self.household = household
         self._logger = logger
-        self._household = household
         self._clock = clock
         self._logged: dict[str, tuple[float, int]] = {}
 
@@ -34,7 +34,7 @@ class Complaints:
         self._logged[kind] = (now, self.counts[kind])
         self._logger.warning(
             "Household %s: %s; topic %s%s%s",
-            self._household,
+            self.household,
             words,
             shorten(topic),
             "" if payload is None else f", payload {shorten(payload)}",

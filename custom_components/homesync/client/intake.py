@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import logging
 
-from .complaints import Complaints
+from .complaints import Complaints, shorten
 from .dispatch import Dispatch
 from .errors import ProtocolError
 from .inbox import Inbox
@@ -17,7 +17,7 @@ from .records import StatusKey
 # Topics remembered with what they mean: enough for a thousand nodes, bounded for strangers.
 _MAX_ROUTES = 65_536
 
-type Complain = Callable[[ProtocolError], None]
+_FAILED = "Household %s: unexpected failure with a message on %s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +57,12 @@ class Intake:
         self._complaints = complaints
         self._to = to
         self._logger = logger
+        self.on_message: Callable[[bytes, bytes, bool], None] | None = None
+        """Is told topic, payload and retain flag of all that arrives; must not raise."""
         # Telemetry is what remains: the many need no counting.
         self.kinds = dict.fromkeys(("status", "response", "command", "other"), 0)
         self._routes: dict[bytes, NodeTopic] = {}
+        self._applied = (b"", b"")
         self._loop = asyncio.get_running_loop()
         self._inbox: Inbox[NodeTopic] = Inbox(self._loop, self._apply, to.set_full)
         self.flush = self._inbox.flush
@@ -88,6 +91,8 @@ class Intake:
 
     def receive(self, topic: bytes, payload: bytes, retained: bool) -> None:
         """Take one message off the wire; nothing is parsed before `flush`."""
+        if self.on_message is not None:
+            self.on_message(topic, payload, retained)
         if retained:
             self._to.retained(topic, payload)
         target = self._routes.get(topic)
@@ -96,7 +101,7 @@ class Intake:
                 target = self._resolve(topic, payload)
             except Exception:
                 # Whoever was asked failed; the connection has nothing to do with it.
-                self._logger.exception("Unexpected failure with a message on %r", topic)
+                self._logger.exception(_FAILED, self._complaints.household, shorten(topic))
                 return
             if target is None:
                 return
@@ -160,39 +165,40 @@ class Intake:
         return False
 
     def _apply(self, target: NodeTopic, topic: bytes, payload: bytes, retained: bool) -> None:
-        def complain(err: ProtocolError) -> None:
-            self._complaints.add(err.kind, str(err), topic, payload)
-
+        self._applied = (topic, payload)
         try:
             match target.branch:
                 case "telemetry":
-                    self._apply_reading(target, payload, retained, complain)
+                    self._apply_reading(target, payload, retained)
                 case "status":
-                    self._apply_status(target, payload, retained, complain)
+                    self._apply_status(target, payload, retained)
                 case _:
-                    self._apply_response(target, payload, retained, complain)
+                    self._apply_response(target, payload, retained)
         except ProtocolError as err:
-            complain(err)
+            self._complain(err)
         except Exception:
-            self._logger.exception("Unexpected failure with a message on %r", topic)
+            self._logger.exception(_FAILED, self._complaints.household, shorten(topic))
 
-    def _apply_reading(
-        self, target: NodeTopic, payload: bytes, retained: bool, complain: Complain
-    ) -> None:
+    def _complain(self, err: ProtocolError) -> None:
+        """Tell what is wrong with the message that is being applied."""
+        topic, payload = self._applied
+        self._complaints.add(err.kind, str(err), topic, payload)
+
+    def _apply_reading(self, target: NodeTopic, payload: bytes, retained: bool) -> None:
         node_id = target.node_id
         if not payload:
             if node_id in self._model.nodes:
                 self._to.changed(node_id, self._model.forget_reading(node_id, target.leaf))
             return
-        reading = self._dialect.decode_reading(target, payload, self._to.wall_clock(), complain)
+        reading = self._dialect.decode_reading(
+            target, payload, self._to.wall_clock(), self._complain
+        )
         if self._heard(node_id):
             self._to.changed(node_id, self._model.apply_reading(reading, live=not retained))
 
-    def _apply_status(
-        self, target: NodeTopic, payload: bytes, retained: bool, complain: Complain
-    ) -> None:
+    def _apply_status(self, target: NodeTopic, payload: bytes, retained: bool) -> None:
         node_id = target.node_id
-        report = self._dialect.decode_status(target, payload, self._to.wall_clock(), complain)
+        report = self._dialect.decode_status(target, payload, self._to.wall_clock(), self._complain)
         if not report.fields or not (payload or node_id in self._model.nodes):
             return
         if not self._heard(node_id):
@@ -206,13 +212,13 @@ class Intake:
             elif key is StatusKey.ONLINE:
                 self._dispatch.pump()
 
-    def _apply_response(
-        self, target: NodeTopic, payload: bytes, retained: bool, complain: Complain
-    ) -> None:
+    def _apply_response(self, target: NodeTopic, payload: bytes, retained: bool) -> None:
         if retained:
             self._complaints.count("retained_answer")
             return
-        response = self._dialect.decode_response(target, payload, self._to.wall_clock(), complain)
+        response = self._dialect.decode_response(
+            target, payload, self._to.wall_clock(), self._complain
+        )
         answered = self._dispatch.take(response)
         if answered is None or answered.outdated:
             return

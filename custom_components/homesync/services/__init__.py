@@ -31,6 +31,7 @@ from .households import (
     async_purge_retained,
     async_reconnect,
 )
+from .statistics import STATISTICS_SCHEMA, async_get_statistics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,12 @@ ACTIONS = {
     "send_command": Action(handler=async_send_command, schema=SEND_SCHEMA),
     "cancel_commands": Action(handler=async_cancel_commands, schema=CANCEL_SCHEMA),
     "install_firmware": Action(handler=async_install_firmware, schema=INSTALL_SCHEMA, admin=True),
+    "get_statistics": Action(
+        handler=async_get_statistics,
+        schema=STATISTICS_SCHEMA,
+        response=SupportsResponse.ONLY,
+        admin=True,
+    ),
     "purge_retained": Action(handler=async_purge_retained, schema=PURGE_SCHEMA, admin=True),
     "publish": Action(
         handler=async_publish, schema=PUBLISH_SCHEMA, response=SupportsResponse.NONE, admin=True

@@ -9,6 +9,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.json import json_bytes
 import voluptuous as vol
 
+from ..api import left_overs
 from ..client import Household, Publication
 from ..coordinator import HomeSyncConfigEntry
 from ..errors import failure, translated
@@ -65,7 +66,7 @@ async def async_purge_retained(call: ServiceCall) -> ServiceResponse:
     connection = entry.runtime_data.household
     with translated(entry.title):
         found = await _look(entry)
-        reasons = {topic: connection.why_left_over(topic) for topic in found}
+        reasons = left_overs(connection, found)
         left = list(found) if call.data[_DRY_RUN] else await _clear(entry, connection, found)
     if left and not call.data[_DRY_RUN] and not call.return_response:
         raise failure("not_cleared", household=entry.title, count=str(len(left)))
@@ -74,10 +75,7 @@ async def async_purge_retained(call: ServiceCall) -> ServiceResponse:
     return {
         "household": entry.title,
         "dry_run": call.data[_DRY_RUN],
-        "found": [
-            {"topic": topic, "bytes": size, "reason": reasons[topic]}
-            for topic, size in sorted(found.items())
-        ],
+        "found": reasons,
         "cleared": len(found) - len(left),
         "left": sorted(left),
     }

@@ -91,7 +91,7 @@ def _devices_of(
 
 def _named_node(hass: HomeAssistant, device_id: str) -> Target:
     device, entry = async_get_device_and_config_entry(hass, DOMAIN, device_id)
-    node_id = entry.runtime_data.node_id_of(device)
+    node_id = entry.runtime_data.devices.node_id_of(device)
     if node_id is None:
         raise invalid("not_a_node", device=device.name_by_user or device.name or "")
     return Target(entry, node_id, device.id)

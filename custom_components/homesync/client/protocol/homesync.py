@@ -90,15 +90,8 @@ class HomeSyncDialect:
         at, stamped = read_time(content, arrival)
         unit, low, high = _read_unit(target.leaf, content.get("unit"))
         quality = read_optional(content, "quality", _read_quality, complain)
-        return Reading(
-            node_id=target.node_id,
-            metric=target.leaf,
-            value=read_number(content.get("value"), "value", low, high),
-            unit=unit,
-            quality=quality,
-            at=at,
-            stamped=stamped,
-        )
+        value = read_number(content.get("value"), "value", low, high)
+        return Reading(target.node_id, target.leaf, value, unit, quality, at, stamped)
 
     def encode_command(
         self, node_id: str, command: Command, request_id: str, at: float

@@ -5,6 +5,7 @@ Each `read_…` returns a checked value or raises ProtocolError.
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 import math
 from typing import Any
 import unicodedata
@@ -49,14 +50,21 @@ def read_time(content: Json, arrival: float) -> tuple[float, bool]:
     text = content.get("timestamp")
     if type(text) is not str:
         return arrival, False
-    try:
-        moment = datetime.fromisoformat(text)
-        at = moment.timestamp()
-    except ValueError, OverflowError:
-        return arrival, False
-    if moment.tzinfo is None or at < _EARLIEST or at > arrival + _LATEST_AHEAD:
+    at = _seconds(text)
+    if at is None or at < _EARLIEST or at > arrival + _LATEST_AHEAD:
         return arrival, False
     return at, True
+
+
+# A node that measures several things at once stamps them alike.
+@lru_cache(maxsize=1024)
+def _seconds(text: str) -> float | None:
+    """Return the seconds since the epoch of a time with its zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return None if moment.tzinfo is None else moment.timestamp()
+    except ValueError, OverflowError:
+        return None
 
 
 def read_number(value: Any, name: str, low: float, high: float) -> float:

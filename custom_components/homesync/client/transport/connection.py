@@ -22,7 +22,7 @@ from .engine import Engine, OnAnswer
 from .packets import Answer, BrokerLimits, Connack
 from .pending import PendingAnswers
 from .reader import PacketReader
-from .reasons import reason_of
+from .reasons import TIMEOUT_WORDS, reason_of
 from .settings import BrokerSettings
 from .statistics import Traffic
 from .streams import (
@@ -110,7 +110,7 @@ class Connection(asyncio.Protocol):
             async with asyncio.timeout(deadline):
                 await self._open()
         except TimeoutError:
-            error = ConnectError(Cause.TIMED_OUT, self._step, _TIMEOUT_WORDS[self._step])
+            error = ConnectError(Cause.TIMED_OUT, self._step, TIMEOUT_WORDS[self._step])
             self._abort(error)
             raise error from None
         except MalformedPacketError as err:
@@ -349,14 +349,3 @@ class Connection(asyncio.Protocol):
 
 def _refuse_early(_topic: bytes, _payload: bytes, _retained: bool) -> None:
     raise MalformedPacketError("PUBLISH before CONNACK")
-
-
-_TIMEOUT_WORDS: dict[Step, str] = {
-    Step.RESOLVE: "the broker's host name was not resolved in time",
-    Step.TCP: "the broker does not answer",
-    Step.TLS: "the broker did not finish the TLS handshake",
-    Step.WEBSOCKET: "the broker did not finish the WebSocket handshake",
-    Step.CONNACK: "the broker did not answer the CONNECT; is this an MQTT port?",
-    Step.SUBSCRIBE: "the broker did not answer the SUBSCRIBE",
-    Step.LINK: "the broker does not answer",
-}

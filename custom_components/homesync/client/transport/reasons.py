@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from ..errors import Cause
+from ..errors import Cause, Step
 
 
 class Action(Enum):
@@ -109,3 +109,15 @@ def reason_of(code: int) -> Reason:
 def action_of(cause: Cause) -> Action:
     """Return what follows from a cause."""
     return _ACTIONS.get(cause, Action.RETRY)
+
+
+TIMEOUT_WORDS: Mapping[Step, str] = {
+    Step.RESOLVE: "the broker's host name was not resolved in time",
+    Step.TCP: "the broker does not answer",
+    Step.TLS: "the broker did not finish the TLS handshake",
+    Step.WEBSOCKET: "the broker did not finish the WebSocket handshake",
+    Step.CONNACK: "the broker did not answer the CONNECT; is this an MQTT port?",
+    Step.SUBSCRIBE: "the broker did not answer the SUBSCRIBE",
+    Step.LINK: "the broker does not answer",
+}
+"""What it means that a step of connecting took too long."""

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 import logging
 import random
 import time
 
-from ..errors import Cause, ConnectError, HomeSyncError, NotConnectedError, Step
+from ..errors import Cause, CongestedError, ConnectError, HomeSyncError, NotConnectedError, Step
 from ..records import Publication
 from .connection import Connection
 from .echo import Echo, EchoResult
@@ -16,16 +15,13 @@ from .engine import OnAnswer
 from .packets import BrokerLimits
 from .policy import NOTHING_LEARNED, Learned, Policy
 from .reasons import Action, action_of
-from .settings import BrokerSettings, Timing, Transport
+from .scout import is_direct_way_open
+from .settings import BrokerSettings, Timing
 from .state import LEGAL, ConnectionState
 from .statistics import LEFT, LinkHistory, Traffic
 from .terms import Receiver, Subscriptions, Terms
 
 type StateListener = Callable[[ConnectionState], None]
-
-
-def _ignore(*_: object) -> None:
-    """Nobody's business."""
 
 
 class MqttSession:
@@ -160,7 +156,9 @@ class MqttSession:
         try:
             self._connected_one().publish(message, on_answer, wait=wait)
         except HomeSyncError as err:
-            self.traffic.unsent(err)
+            # Who does not want it to wait tries again: nothing is lost.
+            if wait or not isinstance(err, CongestedError):
+                self.traffic.unsent(err)
             raise
 
     async def listen_in(self, filters: tuple[str, ...]) -> bool:
@@ -285,26 +283,15 @@ class MqttSession:
 
     async def _seek_way_back(self, connection: Connection) -> None:
         """Try the blocked way from time to time, under another client id."""
-        while True:
+        is_open = False
+        while not is_open:
             await self._sleep(self._timing.way_back_every)
-            terms = replace(connection.terms, transport=Transport.TCP)
-            scout = Connection(
-                self._settings.as_guest(),
-                terms,
-                Subscriptions(),
-                Receiver(on_publish=_ignore, on_batch=_ignore, on_oversize=_ignore),
-                self.traffic,
+            is_open = await is_direct_way_open(
+                self._settings, connection.terms, self._timing, self.traffic
             )
-            try:
-                await scout.open(self._timing.deadline)
-            except ConnectError:
-                continue
-            finally:
-                await scout.close(self._timing.goodbye)
-            self._policy.return_to_tcp()
-            # Not cut: the broker would publish our will.
-            self._leave_because("the direct way to the broker is open again")
-            return
+        self._policy.return_to_tcp()
+        # Not cut: the broker would publish our will.
+        self._leave_because("the direct way to the broker is open again")
 
     def _leave_because(self, words: str) -> None:
         if self._leave is not None and not self._leave.done():

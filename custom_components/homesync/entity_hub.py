@@ -1,0 +1,135 @@
+"""Which values have entities, who adds them, and who is told when a value changes."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import batched
+
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant
+from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .client import ONLINE
+from .paced import Paced
+
+_AT_ONCE = 20  # Home Assistant needs 0.2 ms for each
+
+type Target = tuple[str, str]
+"""A node's id and the key of one of its values."""
+type EntityBuilder = Callable[[str, str], Entity | None]
+"""Makes the entity of a node's key, None if the platform has none for it."""
+
+
+class _Platform:
+    """One platform's way to add entities, a few at a time."""
+
+    def __init__(self, build: EntityBuilder, add: AddConfigEntryEntitiesCallback) -> None:
+        self.build = build
+        self.add = add
+        self.waiting: list[tuple[str, Entity]] = []
+
+    def take_chunks(self) -> Iterator[list[tuple[str, Entity]]]:
+        """Take what waits, with the id of each entity's node."""
+        waiting, self.waiting = self.waiting, []
+        return map(list, batched(waiting, _AT_ONCE, strict=False))
+
+
+class EntityHub:
+    """The entities of one household's nodes; `is_known` tells whether a node still is one."""
+
+    def __init__(self, hass: HomeAssistant, is_known: Callable[[str], bool]) -> None:
+        self._hass = hass
+        self._is_known = is_known
+        self._platforms: list[_Platform] = []
+        self._announced: dict[Target, None] = {}
+        self._listeners: dict[str, dict[str, CALLBACK_TYPE]] = {}
+        self._flushing = False
+        self._paced = Paced(hass.loop)
+
+    def close(self) -> None:
+        """Add and tell nothing more."""
+        self._paced.close()
+
+    def add_platform(self, build: EntityBuilder, add: AddConfigEntryEntitiesCallback) -> None:
+        """Let a platform build entities for every known key and for those to come."""
+        platform = _Platform(build, add)
+        self._platforms.append(platform)
+        for node_id, key in self._announced:
+            self._offer(platform, node_id, key)
+        self._flush()
+
+    def knows(self, node_id: str) -> bool:
+        """Whether entities of a node were announced or listen."""
+        return node_id in self._listeners
+
+    def announce(self, node_id: str, keys: tuple[str, ...]) -> None:
+        """Offer keys to all platforms, each once."""
+        self._listeners.setdefault(node_id, {})
+        for key in keys:
+            if (node_id, key) in self._announced:
+                continue
+            self._announced[node_id, key] = None
+            for platform in self._platforms:
+                self._offer(platform, node_id, key)
+            if self._platforms and not self._flushing:
+                self._flushing = True
+                self._hass.loop.call_soon(self._flush)
+
+    def listen(self, node_id: str, key: str, update: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call `update` when a node's value or its availability changed."""
+        listeners = self._listeners.setdefault(node_id, {})
+        listeners[key] = update
+
+        def stop_listening() -> None:
+            listeners.pop(key, None)
+
+        return stop_listening
+
+    def listener(self, node_id: str, key: str) -> CALLBACK_TYPE | None:
+        """Return who listens to a key."""
+        listeners = self._listeners.get(node_id)
+        return None if listeners is None else listeners.get(key)
+
+    def tell(self, node_id: str, keys: tuple[str, ...]) -> None:
+        """Tell those who listen to the keys, each once."""
+        listeners = self._listeners[node_id]
+        concerned = listeners if ONLINE in keys else [key for key in keys if key in listeners]
+        for update in dict.fromkeys([listeners[key] for key in concerned]):
+            update()
+
+    def tell_everybody(self) -> None:
+        """Tell all of them, little by little."""
+        for node_id in self._listeners:
+            self._paced.add(partial(self._tell_node, node_id))
+        self._paced.run()
+
+    def tell_all_of(self, key: str) -> None:
+        """Tell those who listen to a key of whatever node."""
+        for listeners in self._listeners.values():
+            if (update := listeners.get(key)) is not None:
+                update()
+
+    def forget(self, node_id: str) -> None:
+        """Forget a node."""
+        for target in [target for target in self._announced if target[0] == node_id]:
+            del self._announced[target]
+        self._listeners.pop(node_id, None)
+
+    def _tell_node(self, node_id: str) -> None:
+        for update in dict.fromkeys(self._listeners.get(node_id, {}).values()):
+            update()
+
+    def _offer(self, platform: _Platform, node_id: str, key: str) -> None:
+        entity = platform.build(node_id, key)
+        if entity is not None:
+            platform.waiting.append((node_id, entity))
+
+    def _flush(self) -> None:
+        self._flushing = False
+        for platform in self._platforms:
+            for chunk in platform.take_chunks():
+                self._paced.add(partial(self._add, platform, chunk))
+        self._paced.run()
+
+    def _add(self, platform: _Platform, chunk: list[tuple[str, Entity]]) -> None:
+        # Nodes may have been removed since.
+        platform.add([entity for node_id, entity in chunk if self._is_known(node_id)])
