@@ -274,6 +274,8 @@ class HomeSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         data |= learned_data(self._report.learned)
         if self.source in (SOURCE_REAUTH, SOURCE_RECONFIGURE):
             return self._update(data)
+        # Asked for twice in one moment, this step would replace the entry that it has just made.
+        self._abort_if_unique_id_configured()
         return self.async_create_entry(
             title=self._typed[CONF_NAME],
             data=data,

@@ -196,8 +196,8 @@ COMMANDS = (
     _subscribe_stats,
     _subscribe_messages,
     _publish,
-    _reconnect,
     _scan_retained,
+    _reconnect,
 )
 
 

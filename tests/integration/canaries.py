@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from homeassistant.components.diagnostics import DOMAIN as DIAGNOSTICS
 from homeassistant.const import EVENT_LOGBOOK_ENTRY
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
@@ -35,7 +34,7 @@ def everything_shown(hass: HomeAssistant) -> str:
 
 async def everything_downloaded(hass: HomeAssistant, entry: MockConfigEntry, *nodes: str) -> str:
     """Diagnostics of a household, its device and its nodes, and the system's health."""
-    assert await async_setup_component(hass, DIAGNOSTICS, {})
+    assert await async_setup_component(hass, "diagnostics", {})
     assert await async_setup_component(hass, "system_health", {})
     await hass.async_block_till_done()
     parts: list[Any] = [await async_get_config_entry_diagnostics(hass, entry)]

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import timedelta
 import logging
+from pathlib import Path
+import re
 from typing import Any
 
 from homeassistant.components.recorder.core import Recorder
@@ -10,11 +12,12 @@ from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+import yaml
 
 from custom_components.homesync.client import Cause, ConnectError, ConnectionState, Step
 from custom_components.homesync.connection_events import ConnectionEvents
@@ -23,12 +26,13 @@ from tests.broker import Mosquitto, free_port
 
 from .conftest import SetUp
 from .lookup import coordinator, device_id, is_connected
-from .waiting import until
+from .waiting import reached, until
 
 # The recorder's thread logs every statement, also between tests.
 logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
 
 S = ConnectionState
+PAGE = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -214,3 +218,49 @@ async def test_the_logbook_tells_connections_in_words_also_on_the_devices_page(
         assert [name for name, _ in lines] == ["Villa", "Villa"]
         assert lines[0][1] == "connected to its broker"
         assert lines[1][1].startswith("lost the connection to its broker: ")
+
+
+async def test_the_documented_automation_tells_of_an_outage_that_lasts(
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, automations_at_rest: None
+) -> None:
+    assert await async_setup_component(hass, "persistent_notification", {})
+    (example,) = re.findall(r"```yaml\n(alias.*?)```", PAGE, re.DOTALL)
+    assert await async_setup_component(hass, "automation", {"automation": yaml.safe_load(example)})
+    automation = "automation.household_out_of_reach"
+
+    def running() -> int:
+        state = hass.states.get(automation)
+        assert state is not None
+        return int(state.attributes["current"])
+
+    entry = await set_up(mosquitto.port)
+    await until(hass, lambda: is_connected(hass, entry))
+    mosquitto.kill()
+    await reached(lambda: running() == 1)
+    mosquitto.start()
+    await reached(lambda: running() == 0)
+    assert notifications(hass) == []
+
+    mosquitto.kill()
+    await reached(lambda: running() == 1)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=5, seconds=1))
+    await reached(lambda: running() == 0)
+    ((title, message),) = notifications(hass)
+    assert title == "Villa"
+    assert message
+
+
+def notifications(hass: HomeAssistant) -> list[tuple[str | None, str]]:
+    shown = hass.data.get("persistent_notification", {})
+    return [(each["title"], each["message"]) for each in shown.values()]
+
+
+async def test_the_documented_fields_are_those_of_the_event(
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, told: list[dict[str, Any]]
+) -> None:
+    entry = await set_up(mosquitto.port)
+    await until(hass, lambda: is_connected(hass, entry))
+
+    table = PAGE.partition("## The event `homesync_connection`")[2].partition("An outage")[0]
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(told[0])

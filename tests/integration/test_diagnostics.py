@@ -29,7 +29,7 @@ from .waiting import until
 from .wire import Wire
 
 WHO = "whoami"
-INFO = {
+INFO: dict[str, object] = {
     "model": "Plug S",
     "manufacturer": "Maker\n\x1b[31m",
     "hardware": "B2",
@@ -63,7 +63,7 @@ async def entry(hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp) -> Moc
 async def say_all(hass: HomeAssistant, entry: MockConfigEntry, wire: Wire) -> None:
     """Have two nodes tell all there is to tell."""
     for node in (f"{WHO}-node", f"{WHO}-other"):
-        said = {
+        said: dict[str, dict[str, object]] = {
             "status/online": {"online": True},
             "status/info": INFO,
             "status/firmware": {"version": "1.2.0"},

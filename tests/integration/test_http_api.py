@@ -1,6 +1,7 @@
 """The HTTP API for administrators."""
 
 from http import HTTPStatus
+import json
 import logging
 from pathlib import Path
 import re
@@ -20,7 +21,6 @@ from .actions import respond
 from .conftest import SetUp, StartNode
 from .lookup import coordinator, is_connected, state
 from .waiting import until
-from .wire import Wire
 
 CANARY = "canary-5e1f0c"
 # They change while a test looks.
@@ -119,13 +119,13 @@ async def test_one_household_is_chosen_by_home_id_or_entry_id(
     hass_client: ClientSessionGenerator,
 ) -> None:
     client = await hass_client()
-    cabin = await set_up(mosquitto.port, "cabin", title="Cabin", preset="emqx")
+    cabin = await set_up(mosquitto.port, "cabin", title="Cabin", preset="emqx_cloud")
     await until(hass, lambda: is_connected(hass, cabin))
 
     for chosen in ("cabin", cabin.entry_id):
         told = await (await client.get(f"/api/homesync/stats?household_id={chosen}")).json()
         assert [each["name"] for each in told["households"]] == ["Cabin"]
-        assert told["broker"]["type"] == "emqx"
+        assert told["broker"]["type"] == "emqx_cloud"
         assert told["summary"]["households"] == 1
         told = await (await client.get(f"/api/homesync/connections?household_id={chosen}")).json()
         assert [each["name"] for each in told] == ["Cabin"]
@@ -317,8 +317,24 @@ async def test_the_action_tells_the_same(
         assert steady(await respond(hass, "get_statistics", **data)) == steady(told)
 
 
+def has_the_form(told: Any, written: Any) -> bool:
+    """Whether an answer has just the keys that are written; an empty object is left out."""
+    match told, written:
+        case dict(), dict():
+            same = told.keys() == written.keys()
+            return not written or (
+                same and all(has_the_form(told[key], written[key]) for key in told)
+            )
+        case list(), list():
+            return len(told) == len(written) and all(
+                has_the_form(*each) for each in zip(told, written, strict=True)
+            )
+        case _:
+            return told is None or written is None or isinstance(told, type(written))
+
+
 async def test_every_call_on_the_page_answers_what_is_written(
-    hass: HomeAssistant, entry: MockConfigEntry, hass_client: ClientSessionGenerator, wire: Wire
+    hass: HomeAssistant, entry: MockConfigEntry, hass_client: ClientSessionGenerator
 ) -> None:
     client = await hass_client()
     calls = re.findall(
@@ -329,9 +345,5 @@ async def test_every_call_on_the_page_answers_what_is_written(
     }
 
     for path, written in calls:
-        answer = await client.get(path)
-        told = await answer.json()
-        told = told[0] if isinstance(told, list) else told
-        keys = re.findall(r'^ {2,4}"(\w+)":', written, re.MULTILINE)
-        assert set(told) == set(re.findall(r'^(?:  |\[?\{)"(\w+)":', written, re.MULTILINE)), path
-        assert keys
+        told = await (await client.get(path)).json()
+        assert has_the_form(told, json.loads(written)), path

@@ -1,7 +1,6 @@
 """docs/openapi.json describes the API that is really served."""
 
 import asyncio
-from collections.abc import AsyncIterator
 import json
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ async def server(
     set_up: SetUp,
     start_node: StartNode,
     hass_client: ClientSessionGenerator,
-) -> AsyncIterator[str]:
+) -> str:
     """A household with a node, one without a broker, and one that does not run."""
     villa = await set_up(mosquitto.port)
     cabin = await set_up(1, "cabin", title="Cabin")
@@ -45,7 +44,7 @@ async def server(
     await until(hass, lambda: not is_connected(hass, cabin))
     assert await hass.config_entries.async_unload(barn.entry_id)
     client = await hass_client()
-    yield str(client.make_url("")).rstrip("/")
+    return str(client.make_url("")).rstrip("/")
 
 
 def test_all_that_is_served_is_described() -> None:

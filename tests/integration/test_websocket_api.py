@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
+import json
+import re
 from typing import Any
 from unittest.mock import patch
 
@@ -11,14 +13,14 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
 from custom_components.homesync import api
-from custom_components.homesync.live_statistics import changes
+from custom_components.homesync.live_statistics import _EVERY, changes
 from custom_components.homesync.message_monitor import shown, topic_filter
 from custom_components.homesync.websocket_api import COMMANDS
 from tests.broker import Mosquitto
 
 from .conftest import SetUp, StartNode
 from .lookup import coordinator, is_connected, state
-from .test_http_api import CANARY, steady
+from .test_http_api import CANARY, PAGE, steady
 from .waiting import reached, until
 from .wire import Wire
 
@@ -32,8 +34,8 @@ MESSAGES: list[dict[str, Any]] = [
     {"type": "homesync/stats/subscribe"},
     {"type": "homesync/messages/subscribe", "household_id": "villa"},
     {"type": "homesync/publish", "household_id": "villa", "topic": "homesync/villa/note"},
-    {"type": "homesync/reconnect", "household_id": "villa"},
     {"type": "homesync/retained/scan", "household_id": "villa"},
+    {"type": "homesync/reconnect", "household_id": "villa"},
 ]
 
 
@@ -236,6 +238,10 @@ async def test_a_household_that_is_removed_is_taken_back(
     households: dict[str, Any] = {}
     while households.get(entry.entry_id, 1) is not None:
         households = (await event(client)).get("households", {})
+
+
+def test_live_figures_come_once_a_second() -> None:
+    assert _EVERY == 1
 
 
 async def test_one_look_serves_all_and_the_last_ends_it(
@@ -511,3 +517,22 @@ async def test_no_secret_is_told(
     await ask(client, type="homesync/stats/subscribe")
     assert CANARY not in repr(await event(client))
     assert CANARY not in caplog.text
+
+
+async def test_every_command_on_the_page_is_answered(client: MockHAClientWebSocket) -> None:
+    examples = [
+        message
+        for each in re.findall(r"```json\n(\{.*?\})\n```", PAGE, re.DOTALL)
+        if "id" in (message := json.loads(each))
+    ]
+    assert [each["type"] for each in examples] == [each["type"] for each in MESSAGES]
+    for each in MESSAGES:
+        row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{each['type']}` |"))
+        assert each.keys() - {"type"} <= set(re.findall(r"`(\w+)`", row))
+
+    for message in examples:
+        await client.send_json(message)
+        answer = await client.receive_json()
+        while answer["type"] != "result" or answer["id"] != message["id"]:
+            answer = await client.receive_json()
+        assert answer["success"], message

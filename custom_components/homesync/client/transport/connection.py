@@ -27,10 +27,10 @@ from .settings import BrokerSettings
 from .statistics import Traffic
 from .streams import (
     WebSocketTransport,
-    acknowledge_quickly,
     certificate_expires,
     insecure,
     open_stream,
+    quick_acknowledgement,
 )
 from .terms import HIGHEST_QOS, Receiver, Subscriptions, Terms
 from .watch import Watch, Watched
@@ -71,6 +71,7 @@ class Connection(asyncio.Protocol):
         self._receiver = receiver
         self._step = Step.RESOLVE
         self._transport: asyncio.Transport | None = None
+        self._acknowledge: Callable[[], object] = bool
         self._websocket: WebSocketTransport | None = None
         self._answers = PendingAnswers()
         self._reader = PacketReader(
@@ -197,6 +198,7 @@ class Connection(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._acknowledge = quick_acknowledgement(transport)
         if isinstance(transport, WebSocketTransport):
             self._websocket = transport
 
@@ -212,8 +214,7 @@ class Connection(asyncio.Protocol):
         except MalformedPacketError as err:
             self._fail(Cause.PROTOCOL_ERROR, f"the broker broke the rules of MQTT: {err}")
         finally:
-            if self._transport is not None:
-                acknowledge_quickly(self._transport)
+            self._acknowledge()
             self._receiver.on_batch()
 
     @override

@@ -6,6 +6,7 @@ The caller sets the deadline; every failure becomes a ConnectError that names th
 import asyncio
 from collections.abc import Callable
 import contextlib
+from functools import partial
 import socket
 import ssl
 from typing import cast, override
@@ -52,15 +53,16 @@ _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 type Entered = Callable[[Step], None]
 
 
-def acknowledge_quickly(transport: asyncio.BaseTransport) -> None:
-    """Have received bytes acknowledged at once, until the system forgets it.
+def quick_acknowledgement(transport: asyncio.BaseTransport) -> Callable[[], object]:
+    """Return what has received bytes acknowledged at once, until the system forgets it.
 
     Brokers that keep Nagle's algorithm hold a second small packet back until the first is
     acknowledged, and Linux takes 40 ms for that: a command's PUBACK would delay its answer.
     """
     sock = transport.get_extra_info("socket")
-    if _QUICK_ACK is not None and sock is not None:
-        sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+    if _QUICK_ACK is None or sock is None:
+        return bool
+    return partial(sock.setsockopt, socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
 
 def certificate_expires(transport: asyncio.BaseTransport) -> float | None:
