@@ -3,7 +3,6 @@
 from http import HTTPStatus
 import json
 import logging
-from pathlib import Path
 import re
 from typing import Any
 
@@ -18,14 +17,10 @@ from custom_components.homesync.http_api import VIEWS
 from tests.broker import Mosquitto
 
 from .actions import respond
+from .asking import CANARY, PAGE, steady
 from .conftest import SetUp, StartNode
 from .lookup import coordinator, is_connected, state
 from .waiting import until
-
-CANARY = "canary-5e1f0c"
-# They change while a test looks.
-CLOCKS = {"at", "seconds", "connected_seconds", "uptime", "forecast"}
-PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 
 
 @pytest.fixture
@@ -46,13 +41,6 @@ def routes(hass: HomeAssistant) -> list[tuple[str, str]]:
         if route.resource is not None and route.method != "OPTIONS"
     ]
     return [each for each in found if each[1].startswith("/api/homesync")]
-
-
-def steady(value: Any) -> Any:
-    """Leave out what goes with the clock."""
-    if isinstance(value, dict):
-        return {key: steady(each) for key, each in value.items() if key not in CLOCKS}
-    return [steady(each) for each in value] if isinstance(value, list) else value
 
 
 async def test_every_route_wants_a_token(

@@ -70,7 +70,7 @@ async def test_answers_are_as_described_whatever_is_asked(
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode))
-    def ask(case: Case) -> None:
+    def ask(case: Case[Any]) -> None:
         case.call_and_validate(base_url=server, headers=headers)
 
     await asyncio.to_thread(ask)

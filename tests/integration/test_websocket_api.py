@@ -1,11 +1,9 @@
 """The WebSocket commands for administrators."""
 
 import asyncio
-from collections.abc import Iterator
 import json
 import re
 from typing import Any
-from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
 import pytest
@@ -13,15 +11,13 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
 from custom_components.homesync import api
-from custom_components.homesync.live_statistics import _EVERY, changes
-from custom_components.homesync.message_monitor import shown, topic_filter
 from custom_components.homesync.websocket_api import COMMANDS
 from tests.broker import Mosquitto
 
+from .asking import CANARY, PAGE, ask, event, refused, steady
 from .conftest import SetUp, StartNode
-from .lookup import coordinator, is_connected, state
-from .test_http_api import CANARY, PAGE, steady
-from .waiting import reached, until
+from .lookup import coordinator, state
+from .waiting import until
 from .wire import Wire
 
 # A message of every command that would be answered if an administrator sent it.
@@ -39,13 +35,6 @@ MESSAGES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _fast() -> Iterator[None]:
-    """Look more often than once a second; that it is once a second has its own test."""
-    with patch("custom_components.homesync.live_statistics._EVERY", 0.02):
-        yield
-
-
 @pytest.fixture
 async def entry(
     hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, start_node: StartNode
@@ -61,43 +50,6 @@ async def client(
     entry: MockConfigEntry, hass_ws_client: WebSocketGenerator
 ) -> MockHAClientWebSocket:
     return await hass_ws_client()
-
-
-async def ask(client: MockHAClientWebSocket, **message: Any) -> Any:
-    """Return what a command is answered."""
-    await client.send_json_auto_id(message)
-    answer = await client.receive_json()
-    assert answer["success"], answer
-    return answer["result"]
-
-
-async def refused(client: MockHAClientWebSocket, **message: Any) -> dict[str, Any]:
-    """Return why a command is refused."""
-    await client.send_json_auto_id(message)
-    answer = await client.receive_json()
-    assert not answer["success"]
-    error = answer["error"]
-    assert isinstance(error, dict)
-    return error
-
-
-async def event(client: MockHAClientWebSocket) -> Any:
-    """Return the next event of a subscription."""
-    async with asyncio.timeout(10):
-        return (await client.receive_json())["event"]
-
-
-def lay_over(before: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """Do with a change what a subscriber has to do."""
-    after = dict(before)
-    for key, value in change.items():
-        old = after.get(key)
-        if value is None and key in before and isinstance(old, dict):
-            del after[key]
-        else:
-            both = isinstance(value, dict) and isinstance(old, dict)
-            after[key] = lay_over(old, value) if both else value
-    return after
 
 
 def test_every_command_is_tried() -> None:
@@ -151,269 +103,6 @@ async def test_the_figures_are_those_of_the_snapshot(
     assert steady(connections) == steady(stats["connections"])
     assert [each["name"] for each in households] == ["Villa"]
     assert status["since"] == now.connection.since
-
-
-async def test_live_figures_are_what_changed(
-    hass: HomeAssistant, *, client: MockHAClientWebSocket, entry: MockConfigEntry, wire: Wire
-) -> None:
-    await ask(client, type="homesync/stats/subscribe")
-    first = await event(client)
-    assert first.pop("type") == "snapshot"
-    received = first["summary"]["messages_received"]
-
-    wire.say("telemetry/power", {"value": 42})
-    told = first
-    while told["summary"]["messages_received"] == received:
-        update = await event(client)
-        assert update.pop("type") == "update"
-        assert "name" not in update.get("households", {}).get(entry.entry_id, {})
-        told = lay_over(told, update)
-
-    figures = told["households"][entry.entry_id]["statistics"]
-    now = coordinator(entry).household.statistics.snapshot()
-    assert steady(figures["traffic"]) == steady(api.plain(now.traffic))
-
-
-async def test_nothing_is_told_while_only_the_clock_goes_on(
-    hass: HomeAssistant, *, client: MockHAClientWebSocket, entry: MockConfigEntry, set_up: SetUp
-) -> None:
-    looks = 0
-    original = api.household_statistics
-
-    def look(*args: Any) -> Any:
-        nonlocal looks
-        looks += 1
-        return original(*args)
-
-    # The probe at connecting and the pace of samples have an end.
-    await reached(lambda: coordinator(entry).household.echo is not None)
-    with patch.object(api, "household_statistics", look):
-        await ask(client, type="homesync/stats/subscribe")
-        await event(client)
-        before = looks
-        await reached(lambda: looks > before + 5)
-        coordinator(entry).household.statistics.node_refused("new")
-        update = await event(client)
-
-    changed = update["households"][entry.entry_id]["statistics"]
-    assert changed["nodes"] == {"refused": 1}
-    assert changed.keys() >= {"at", "connection", "nodes"}
-    assert changed["connection"].keys() == {"seconds", "connected_seconds", "uptime"}
-
-
-async def test_only_one_household_is_told_of_if_one_is_asked_for(
-    hass: HomeAssistant,
-    *,
-    client: MockHAClientWebSocket,
-    entry: MockConfigEntry,
-    set_up: SetUp,
-    mosquitto: Mosquitto,
-) -> None:
-    await ask(client, type="homesync/stats/subscribe", household_id="villa")
-    first = await event(client)
-    assert first.keys() == {"type", "households"}
-    assert first["households"].keys() == {entry.entry_id}
-
-    await set_up(mosquitto.port, "cabin", title="Cabin")
-    assert await hass.config_entries.async_unload(entry.entry_id)
-    told = lay_over(first, await event(client))
-    while told["households"][entry.entry_id]["loaded"]:
-        told = lay_over(told, await event(client))
-
-    assert told["households"].keys() == {entry.entry_id}
-
-
-async def test_a_household_that_is_removed_is_taken_back(
-    hass: HomeAssistant,
-    *,
-    client: MockHAClientWebSocket,
-    entry: MockConfigEntry,
-    set_up: SetUp,
-    mosquitto: Mosquitto,
-) -> None:
-    await ask(client, type="homesync/stats/subscribe")
-    await event(client)
-    assert await hass.config_entries.async_remove(entry.entry_id)
-
-    households: dict[str, Any] = {}
-    while households.get(entry.entry_id, 1) is not None:
-        households = (await event(client)).get("households", {})
-
-
-def test_live_figures_come_once_a_second() -> None:
-    assert _EVERY == 1
-
-
-async def test_one_look_serves_all_and_the_last_ends_it(
-    hass: HomeAssistant,
-    *,
-    client: MockHAClientWebSocket,
-    entry: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-) -> None:
-    def looking() -> int:
-        return sum(each.get_name() == "homesync statistics" for each in asyncio.all_tasks())
-
-    other = await hass_ws_client()
-    for each in (client, other):
-        await ask(each, type="homesync/stats/subscribe")
-        await event(each)
-    assert looking() == 1
-
-    await client.close()
-    await other.close()
-    await reached(lambda: not looking())
-
-
-def test_what_changed_lies_over_what_was() -> None:
-    before = {"a": 1, "b": {"c": 1, "d": 2}, "gone": {"x": 1}, "e": None}
-    after = {"a": 1, "b": {"c": 3, "d": 2}, "e": {"new": 1}}
-
-    assert changes(before, after) == {"b": {"c": 3}, "gone": None, "e": {"new": 1}}
-    assert changes(after, after) == {}
-
-
-async def test_messages_are_shown_as_they_come(
-    hass: HomeAssistant, *, client: MockHAClientWebSocket, entry: MockConfigEntry, wire: Wire
-) -> None:
-    await ask(
-        client,
-        type="homesync/messages/subscribe",
-        household_id="villa",
-        topic="homesync/villa/nodes/+/telemetry/#",
-        payload_bytes=8,
-    )
-    wire.say("status/rssi", {"rssi": -60})
-    wire.say("telemetry/power", b'{"value": 42}')
-    wire.say("telemetry/raw", b"\x00\xff")
-
-    seen: list[Any] = []
-    while len(seen) < 2:
-        told = await event(client)
-        assert told["held_back"] == 0
-        seen += told["messages"]
-    text, raw = seen
-    assert isinstance(text.pop("at"), float)
-    assert text == {
-        "topic": "homesync/villa/nodes/plug-1/telemetry/power",
-        "payload": '{"value"',
-        "encoding": "text",
-        "bytes": 13,
-        "truncated": True,
-        "retained": False,
-    }
-    assert (raw["payload"], raw["encoding"], raw["truncated"]) == ("00ff", "hex", False)
-
-
-async def test_what_comes_too_fast_is_counted(
-    hass: HomeAssistant, *, client: MockHAClientWebSocket, entry: MockConfigEntry, wire: Wire
-) -> None:
-    await ask(client, type="homesync/messages/subscribe", household_id="villa", topic="+/villa/#")
-    intake = coordinator(entry).household._intake
-    for number in range(1000):
-        topic = f"homesync/villa/nodes/plug-1/telemetry/m{number}".encode()
-        intake.receive(topic, b"{}", False)
-
-    told = await event(client)
-
-    assert len(told["messages"]) == 50
-    assert told["held_back"] == 950
-
-
-async def test_the_monitor_ends_with_its_connection(
-    hass: HomeAssistant,
-    *,
-    client: MockHAClientWebSocket,
-    entry: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
-    wire: Wire,
-) -> None:
-    other = await hass_ws_client()
-    for each in (client, other):
-        await ask(each, type="homesync/messages/subscribe", household_id="villa")
-    intake = coordinator(entry).household._intake
-    assert intake.on_message is not None
-
-    intake.receive(b"x", b"waits to be told", False)
-    await client.close()
-    await reached(lambda: len(getattr(intake.on_message, "listeners", ())) == 1)
-    assert (await event(other))["messages"][0]["topic"] == "x"
-    await other.close()
-    await reached(lambda: intake.on_message is None)
-
-
-async def test_the_monitor_follows_its_household_over_a_reload(
-    hass: HomeAssistant, *, client: MockHAClientWebSocket, entry: MockConfigEntry, wire: Wire
-) -> None:
-    topic = "homesync/villa/nodes/plug-1/telemetry/power"
-    await ask(client, type="homesync/messages/subscribe", household_id="villa", topic=topic)
-    before = coordinator(entry).household
-    assert await hass.config_entries.async_reload(entry.entry_id)
-    await until(hass, lambda: is_connected(hass, entry))
-    assert before._intake.on_message is None
-
-    wire.say("telemetry/power", {"value": 7})
-
-    (message,) = (await event(client))["messages"]
-    assert message["topic"] == topic
-
-
-@pytest.mark.parametrize(
-    ("wanted", "topic", "matches"),
-    [
-        ("#", "a/b", True),
-        ("#", "", True),
-        ("#", "$SYS/x", False),
-        ("+/x", "$SYS/x", False),
-        ("$SYS/#", "$SYS/x", True),
-        ("a/#", "a", True),
-        ("a/#", "a/b/c", True),
-        ("a/#", "ab", False),
-        ("a/+", "a", False),
-        ("a/+", "a/", True),
-        ("a/+/c", "a/b/c", True),
-        ("a/+/c", "a/b/b/c", False),
-        ("+", "a\nb", True),
-        ("#", "a\nb", True),
-        ("a.c", "abc", False),
-        ("/", "/", True),
-        ("+/+", "/", True),
-    ],
-)
-def test_a_filter_matches_as_mqtt_says(wanted: str, topic: str, matches: bool) -> None:
-    assert bool(topic_filter(wanted)(topic)) is matches
-
-
-@pytest.mark.parametrize(
-    "wrong", ["", "a/#/b", "a#", "#/a", "a+/b", "a/b+", "\0", "a\n", "x" * 513]
-)
-async def test_what_is_no_filter_is_refused(client: MockHAClientWebSocket, wrong: str) -> None:
-    error = await refused(
-        client, type="homesync/messages/subscribe", household_id="villa", topic=wrong
-    )
-
-    assert error["code"] == "invalid_format"
-
-
-@pytest.mark.parametrize(
-    ("payload", "most", "told"),
-    [
-        (b"on", 10, ("on", "text", False)),
-        (b"", 10, ("", "text", False)),
-        ("äö".encode(), 3, ("ä", "text", True)),
-        ("äö".encode()[:3], 3, ("c3a4c3", "hex", False)),
-        (b"a\tb\r\n", 10, ("a\tb\r\n", "text", False)),
-        (b"\x1b[31m", 10, ("1b5b33316d", "hex", False)),
-        (b"\xff" * 9, 2, ("ffff", "hex", True)),
-    ],
-)
-def test_a_payload_is_shown_as_text_or_else_as_hexadecimal(
-    payload: bytes, most: int, told: tuple[str, str, bool]
-) -> None:
-    message = shown(b"t", payload, False, most)
-
-    assert (message["payload"], message["encoding"], message["truncated"]) == told
-    assert message["bytes"] == len(payload)
 
 
 async def test_a_message_can_be_published(client: MockHAClientWebSocket, wire: Wire) -> None:

@@ -11,7 +11,7 @@ from asyncio import AbstractEventLoop, TimerHandle
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-_SLICE_SECONDS = 0.004
+_SLICE_SECONDS = 0.002
 _SLICE_MESSAGES = 256
 _FULL = 16 * 1024 * 1024
 _ROOM = _FULL // 4

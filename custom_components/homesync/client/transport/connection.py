@@ -26,6 +26,7 @@ from .reasons import TIMEOUT_WORDS, reason_of
 from .settings import BrokerSettings
 from .statistics import Traffic
 from .streams import (
+    ByteReceiver,
     WebSocketTransport,
     certificate_expires,
     insecure,
@@ -42,7 +43,7 @@ _SUBACK_WITHIN = 10.0
 _ALERT_WITHIN = 0.5
 
 
-class Connection(asyncio.Protocol):
+class Connection(ByteReceiver):
     """Connects, subscribes, keeps alive and ends one connection.
 
     `closed` is done when the connection is no more, with the reason as its result;
@@ -57,6 +58,7 @@ class Connection(asyncio.Protocol):
         receiver: Receiver,
         traffic: Traffic | None = None,
     ) -> None:
+        super().__init__()
         loop = asyncio.get_running_loop()
         settings = replace(
             settings.lowered(retain=terms.retain, qos=terms.qos), keepalive=terms.keepalive

@@ -3,6 +3,7 @@
 The caller sets the deadline; every failure becomes a ConnectError that names the step.
 """
 
+from abc import abstractmethod
 import asyncio
 from collections.abc import Callable
 import contextlib
@@ -50,7 +51,32 @@ _CLIENT_CERTIFICATE_ALERTS = (
 # Linux only: elsewhere acknowledgements come as late as the system likes.
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
+_READ = 64 * 1024
+
 type Entered = Callable[[Step], None]
+
+
+class ByteReceiver(asyncio.BufferedProtocol):
+    """Who gets the bytes of a stream.
+
+    All reads use one buffer: asyncio would otherwise allocate 256 KiB for each of them.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray(_READ)
+        self._view = memoryview(self._buffer)
+
+    @override
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    @override
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._view[:nbytes]))
+
+    @abstractmethod
+    def data_received(self, data: bytes) -> None:
+        """Take bytes that have come."""
 
 
 def quick_acknowledgement(transport: asyncio.BaseTransport) -> Callable[[], object]:
@@ -74,7 +100,7 @@ def certificate_expires(transport: asyncio.BaseTransport) -> float | None:
 
 
 async def open_stream(
-    settings: BrokerSettings, transport: Transport, protocol: asyncio.Protocol, entered: Entered
+    settings: BrokerSettings, transport: Transport, protocol: ByteReceiver, entered: Entered
 ) -> asyncio.Transport:
     """Connect `protocol` to the broker; `entered` is told of each step that begins."""
     if transport is Transport.WEBSOCKET:
@@ -120,7 +146,7 @@ async def _secure(
     loop: asyncio.AbstractEventLoop,
     settings: BrokerSettings,
     context: ssl.SSLContext,
-    protocol: asyncio.Protocol,
+    protocol: ByteReceiver,
     sock: socket.socket,
 ) -> asyncio.Transport:
     try:
@@ -170,7 +196,7 @@ def insecure(err: Exception) -> ConnectError:
 
 
 async def _open_websocket(
-    settings: BrokerSettings, protocol: asyncio.Protocol, entered: Entered
+    settings: BrokerSettings, protocol: ByteReceiver, entered: Entered
 ) -> asyncio.Transport:
     """Open a WebSocket with sub-protocol `mqtt` (MQTT 5 section 6)."""
     entered(Step.WEBSOCKET)
@@ -220,9 +246,7 @@ class WebSocketTransport(asyncio.Transport):
     64 KiB with the protocol paused.
     """
 
-    def __init__(
-        self, websocket: aiohttp.ClientWebSocketResponse, protocol: asyncio.Protocol
-    ) -> None:
+    def __init__(self, websocket: aiohttp.ClientWebSocketResponse, protocol: ByteReceiver) -> None:
         super().__init__()
         loop = asyncio.get_running_loop()
         self._websocket = websocket
