@@ -23,8 +23,6 @@ _MOST_AT_ONCE = 50  # messages: 200 a second
 _LONGEST_TOPIC = 512  # characters shown, and bytes of a filter
 _LINES = "\t\n\r"
 
-type Listener = Callable[[bytes, bytes, bool], None]
-
 
 def topic_filter(text: str) -> Callable[[str], bool]:
     """Return what tells whether a topic matches; ValueError for what is no filter.
@@ -82,6 +80,7 @@ class MessageMonitor:
         self._held_back = 0
         self._cancel_flush: CALLBACK_TYPE | None = None
         self._household: Household | None = None
+        self._leave: Callable[[], None] | None = None
         self._flush_job = HassJob(self._flush)
 
     @callback
@@ -112,11 +111,10 @@ class MessageMonitor:
     def _listen_to(self, household: Household | None) -> None:
         if household is self._household:
             return
-        if self._household is not None:
-            _leave(self._household, self._receive)
+        if self._leave is not None:
+            self._leave()
         self._household = household
-        if household is not None:
-            _tap(household, self._receive)
+        self._leave = None if household is None else household.overhear(self._receive)
 
     def _receive(self, topic: bytes, payload: bytes, retained: bool) -> None:
         if not self._matches(topic.decode("utf-8", "replace")):
@@ -134,34 +132,6 @@ class MessageMonitor:
         messages, self._waiting = self._waiting, []
         held_back, self._held_back = self._held_back, 0
         self._tell({"messages": messages, "held_back": held_back})
-
-
-class _Fanout:
-    """Lets several monitors listen to one household."""
-
-    def __init__(self) -> None:
-        self.listeners: tuple[Listener, ...] = ()
-
-    def __call__(self, topic: bytes, payload: bytes, retained: bool) -> None:
-        for listener in self.listeners:
-            listener(topic, payload, retained)
-
-
-def _tap(household: Household, listener: Listener) -> None:
-    intake = household._intake  # noqa: SLF001 - the client offers no public way yet
-    if not isinstance(intake.on_message, _Fanout):
-        intake.on_message = _Fanout()
-    intake.on_message.listeners += (listener,)
-
-
-def _leave(household: Household, listener: Listener) -> None:
-    intake = household._intake  # noqa: SLF001 - as above
-    if not isinstance(intake.on_message, _Fanout):
-        return
-    left = tuple(each for each in intake.on_message.listeners if each != listener)
-    intake.on_message.listeners = left
-    if not left:
-        intake.on_message = None
 
 
 def _pattern(levels: list[str]) -> str:

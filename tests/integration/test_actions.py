@@ -40,7 +40,7 @@ def ids(hass: HomeAssistant, entry: MockConfigEntry) -> list[str]:
 
 
 def test_the_actions_are_these_and_only_administrators_may_call_the_dangerous_ones() -> None:
-    admin = {"install_firmware", "purge_retained", "publish", "reconnect"}
+    admin = {"get_statistics", "install_firmware", "purge_retained", "publish", "reconnect"}
     assert {name for name, action in ACTIONS.items() if action.admin} == admin
     assert set(ACTIONS) == admin | {"send_command", "cancel_commands"}
 

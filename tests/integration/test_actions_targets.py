@@ -3,7 +3,7 @@
 from typing import Any
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, HomeAssistant, SupportsResponse
 from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
 from homeassistant.helpers import (
     area_registry as ar,
@@ -133,7 +133,14 @@ async def test_s09_only_administrators_may(
         data = {"device_id": ids(hass, entry)[0]}
 
     with pytest.raises(Unauthorized):
-        await act(hass, name, context=Context(user_id=user.id), **data)
+        await hass.services.async_call(
+            "homesync",
+            name,
+            data,
+            blocking=True,
+            context=Context(user_id=user.id),
+            return_response=ACTIONS[name].response is SupportsResponse.ONLY,
+        )
 
 
 async def test_s09_a_user_that_is_gone_commands_nothing(

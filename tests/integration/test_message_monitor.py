@@ -97,7 +97,7 @@ async def test_the_monitor_ends_with_its_connection(
 
     intake.receive(b"x", b"waits to be told", False)
     await client.close()
-    await reached(lambda: len(getattr(intake.on_message, "listeners", ())) == 1)
+    await reached(lambda: len(coordinator(entry).household._overhearing) == 1)
     assert (await event(other))["messages"][0]["topic"] == "x"
     await other.close()
     await reached(lambda: intake.on_message is None)

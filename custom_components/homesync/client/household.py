@@ -106,6 +106,7 @@ class Household:
         self._changes: Listeners[NodeState, tuple[str, ...]] = Listeners(logger, settings.name)
         self._results: Listeners[CommandResult] = Listeners(logger, settings.name)
         self._states: Listeners[ConnectionState] = Listeners(logger, settings.name)
+        self._overhearing: Listeners[bytes, bytes, bool] = Listeners(logger, settings.name)
         self._grace = Grace(settings.grace_time, self._tell_state)
         self.commands = Dispatch(settings.limits, self._surroundings())
         self._intake = Intake(
@@ -215,6 +216,21 @@ class Household:
     def add_result_listener(self, listener: ResultListener) -> Callable[[], None]:
         """Call `listener(result)` with the one outcome of each command; returns what ends that."""
         return self._results.add(listener)
+
+    def overhear(self, listener: Callable[[bytes, bytes, bool], None]) -> Callable[[], None]:
+        """Call `listener(topic, payload, retained)` with all that arrives; returns what ends that.
+
+        Every message costs a call as long as somebody listens.
+        """
+        leave = self._overhearing.add(listener)
+        self._intake.on_message = self._overhearing.tell
+
+        def end() -> None:
+            leave()
+            if not self._overhearing:
+                self._intake.on_message = None
+
+        return end
 
     def start(self) -> None:
         """Begin to connect; returns at once."""

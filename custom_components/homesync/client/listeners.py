@@ -18,6 +18,9 @@ class Listeners[*Ts]:
         self._listeners.append(listener)
         return partial(self._listeners.remove, listener)
 
+    def __len__(self) -> int:
+        return len(self._listeners)
+
     def tell(self, *news: *Ts) -> None:
         """Call all of them."""
         for listener in tuple(self._listeners):

@@ -63,12 +63,12 @@ class ByteReceiver(asyncio.BufferedProtocol):
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray(_READ)
-        self._view = memoryview(self._buffer)
+        # A view, not the bytes: asyncio's TLS fills it piece by piece, through slices.
+        self._view = memoryview(bytearray(_READ))
 
     @override
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self._buffer
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._view
 
     @override
     def buffer_updated(self, nbytes: int) -> None:
