@@ -13,9 +13,28 @@ import logging
 from typing import Any, Self, override
 
 import gmqtt  # type: ignore[import-untyped] # it has no types
-from gmqtt.mqtt.handler import MQTTConnectError  # type: ignore[import-untyped] # it has no types
+from gmqtt.mqtt import connection as gmqtt_connection  # type: ignore[import-untyped] # as above
+from gmqtt.mqtt.handler import MQTTConnectError  # type: ignore[import-untyped] # as above
+from gmqtt.mqtt.protocol import MQTTProtocol  # type: ignore[import-untyped] # as above
 
 from .config import Broker
+
+
+class _Protocol(MQTTProtocol):  # type: ignore[misc] # it has no types
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._connection is None:
+            # Lost before gmqtt had taken it: nobody to tell, on which gmqtt would stumble.
+            self.set_connection(_Nobody())
+        super().connection_lost(exc)
+
+
+class _Nobody:
+    def put_package(self, package: object) -> None:
+        """Nothing waits for it."""
+
+
+gmqtt_connection.MQTTProtocol = _Protocol
 
 # What gmqtt has to say of a lost connection is an everyday event here, and told as one.
 logging.getLogger("gmqtt").setLevel(logging.CRITICAL)
