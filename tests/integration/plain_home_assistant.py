@@ -124,10 +124,10 @@ class PlainHomeAssistant:
 
 async def _main(folder: str, households: list[dict[str, Any]]) -> None:
     # In the program only: tests have imported and patched these long since.
-    from homeassistant import auth, bootstrap, loader  # noqa: PLC0415
-    from homeassistant.config_entries import SOURCE_USER, ConfigEntries, ConfigEntry  # noqa: PLC0415
-    from homeassistant.core import Event, HomeAssistant, callback  # noqa: PLC0415
-    from homeassistant.setup import async_setup_component  # noqa: PLC0415
+    from homeassistant import auth, bootstrap, loader  # noqa: PLC0415 - in the process alone
+    from homeassistant.config_entries import SOURCE_USER, ConfigEntries, ConfigEntry  # noqa: PLC0415 - in the process alone
+    from homeassistant.core import Event, HomeAssistant, callback  # noqa: PLC0415 - in the process alone
+    from homeassistant.setup import async_setup_component  # noqa: PLC0415 - in the process alone
 
     hass = HomeAssistant(folder)
     loader.async_setup(hass)
@@ -174,7 +174,7 @@ async def _main(folder: str, households: list[dict[str, Any]]) -> None:
 
 async def _obey(hass: Any, orders: asyncio.StreamReader) -> None:
     """Carry each order out, beside the others."""
-    from homeassistant.helpers import device_registry as dr  # noqa: PLC0415
+    from homeassistant.helpers import device_registry as dr  # noqa: PLC0415 - in the process alone
 
     async def send(home_id: str, node_id: str, **data: Any) -> None:
         device = dr.async_get(hass).async_get_or_create(
