@@ -3,8 +3,11 @@
 from typing import Any
 
 from homeassistant.core import Event, HomeAssistant, callback
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.homesync.const import DOMAIN, EVENT_COMMAND
+
+from .lookup import device_id
 
 
 async def respond(
@@ -50,3 +53,8 @@ class Events:
     def outcomes(self) -> list[str]:
         """How they ended, in order."""
         return [each["outcome"] for each in self.told]
+
+
+def ids(hass: HomeAssistant, entry: MockConfigEntry) -> list[str]:
+    """Return the devices of the two nodes."""
+    return [device_id(hass, entry, node_id) for node_id in ("plug-1", "plug-2")]

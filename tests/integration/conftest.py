@@ -20,7 +20,9 @@ from simulator import Broker, Node, NodeConfig, Updates
 from simulator.images import ImageServer
 from tests.broker import Mosquitto
 
+from .lookup import state
 from .scripted import ScriptedBroker
+from .waiting import until
 from .wire import Wire
 
 type SetUp = Callable[..., Awaitable[MockConfigEntry]]
@@ -202,3 +204,22 @@ async def automations_at_rest(hass: HomeAssistant, set_up: SetUp) -> AsyncIterat
     if hass.services.has_service("automation", "turn_off"):
         everyone = {"entity_id": "all"}
         await hass.services.async_call("automation", "turn_off", everyone, blocking=True)
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp) -> MockConfigEntry:
+    """Set a household up; many tests have an entry of their own kind instead."""
+    return await set_up(mosquitto.port)
+
+
+@pytest.fixture
+async def nodes(
+    hass: HomeAssistant, entry: MockConfigEntry, start_node: StartNode
+) -> tuple[Node, Node]:
+    """Two nodes of it, of which the first knows commands of its own."""
+    own = {"shutter": lambda fields: f"at {fields['position']}", "echo": None}
+    first = await start_node("plug-1", relay_on=False, own_commands=own)
+    second = await start_node("plug-2", relay_on=False)
+    relays = [("switch", node_id, "status/relay") for node_id in ("plug-1", "plug-2")]
+    await until(hass, lambda: all(state(hass, entry, *relay) for relay in relays))
+    return first, second

@@ -16,33 +16,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 
 from custom_components.homesync.services import ACTIONS
 from simulator import Node
-from tests.broker import Mosquitto
 
-from .actions import act, respond
-from .conftest import SetUp, StartNode
-from .lookup import device_id, entity_id, state
-from .waiting import until
-
-
-@pytest.fixture
-async def entry(hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp) -> MockConfigEntry:
-    return await set_up(mosquitto.port)
-
-
-@pytest.fixture
-async def nodes(
-    hass: HomeAssistant, entry: MockConfigEntry, start_node: StartNode
-) -> tuple[Node, Node]:
-    own = {"shutter": lambda fields: f"at {fields['position']}", "echo": None}
-    first = await start_node("plug-1", relay_on=False, own_commands=own)
-    second = await start_node("plug-2", relay_on=False)
-    relays = [("switch", node_id, "status/relay") for node_id in ("plug-1", "plug-2")]
-    await until(hass, lambda: all(state(hass, entry, *relay) for relay in relays))
-    return first, second
-
-
-def ids(hass: HomeAssistant, entry: MockConfigEntry) -> list[str]:
-    return [device_id(hass, entry, node_id) for node_id in ("plug-1", "plug-2")]
+from .actions import act, ids, respond
+from .lookup import device_id, entity_id
 
 
 @pytest.mark.parametrize("target", ["area", "label", "entity", "entity's area"])
