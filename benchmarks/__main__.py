@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-import runpy
 import signal
 import sys
 import time
@@ -15,11 +14,12 @@ from .chart import chart
 from .figures import Failure, Results
 from .machine import describe
 from .plan import GROUPS, NAMES
-from .report import page, table
+from .report import page, table, with_steps
 from .sizes import FULL, QUICK, TINY, Sizes
 
 _RESULTS = ROOT / "benchmarks" / "results.md"
 _CHART = ROOT / "docs" / "images" / "benchmark.svg"
+_PERFORMANCE = ROOT / "docs" / "performance.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +51,15 @@ def parse(arguments: Sequence[str]) -> Options:
         metavar="NAME",
         help=f"only this one, may be given again: {', '.join(NAMES)}",
     )
-    parser.add_argument("--steps", action="store_true", help="only what each step costs")
+    parser.add_argument(
+        "--steps",
+        action="store_true",
+        help="only what each step of a message's way costs; writes it into docs/performance.md",
+    )
     parser.add_argument("--strict", action="store_true", help="fail if an aim is missed")
-    parser.add_argument("--no-write", action="store_true", help="keep results.md and the chart")
+    parser.add_argument(
+        "--no-write", action="store_true", help="keep what is written in the repository"
+    )
     given = parser.parse_args(arguments)
     sizes = QUICK if given.quick else TINY if given.tiny else FULL
     # Only all rows replace what is shown to everybody.
@@ -74,8 +80,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     if options.steps:
-        # Apart from the others: it imports what it measures, they only talk to it.
-        runpy.run_module("benchmarks.steps", run_name="__main__")
+        _tell_steps(write=options.write)
         return 0
     begin = time.monotonic()
     results = Results(machine=describe(), quick=options.sizes is not FULL)
@@ -103,6 +108,17 @@ def _tell(results: Results, *, write: bool) -> None:
     print(f"{results.seconds:.0f} s; aims missed: {len(results.missed)}")
 
 
+def _tell_steps(*, write: bool) -> None:
+    # It imports what it measures; the rows only talk to it.
+    from .steps import table as steps_table  # noqa: PLC0415
+
+    found = steps_table()
+    print(found)
+    if write:
+        _PERFORMANCE.write_text(with_steps(_PERFORMANCE.read_text(), found))
+        print(f"written: {_PERFORMANCE.relative_to(ROOT)}")
+
+
 def _measure(
     bench: Bench, group: Sequence[Step], wanted: Sequence[str], results: Results, begin: float
 ) -> None:
@@ -111,9 +127,11 @@ def _measure(
         for step in group:
             if wanted and step.name not in wanted:
                 continue
-            print(f"bench: {time.monotonic() - begin:5.0f} s  {step.name}", flush=True)
+            since = time.monotonic()
+            print(f"bench: {since - begin:5.0f} s  {step.name}", flush=True)
             try:
                 results.rows += step.measure(bench)
+                results.took[step.name] = time.monotonic() - since
             except Exception as error:  # noqa: BLE001  # told, and the next row goes on
                 traceback.print_exc()
                 results.failures.append(Failure(step.name, str(error) or repr(error)))

@@ -18,6 +18,13 @@ from .errors import BenchError
 
 ROOT = Path(__file__).resolve().parent.parent
 _GRACE = 20.0
+# Whatever the caller's environment says: without compiled files each Home Assistant would
+# need some seconds more, and compile while its event loop is watched.
+_ENVIRONMENT = {
+    "PYTHONPATH": str(ROOT),
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(ROOT / ".cache" / "bytecode"),
+}
 
 type Handlers = Mapping[str, Callable[..., Any]]
 type AsyncHandlers = Mapping[str, Callable[..., Awaitable[Any]]]
@@ -45,7 +52,7 @@ class Program:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                env=os.environ | _ENVIRONMENT,
                 # Ctrl-C is for the driver, which ends its programs in turn.
                 start_new_session=True,
             )
@@ -73,20 +80,21 @@ class Program:
         self.tell(question, **fields)
         return self.answer(timeout)
 
-    def leave(self) -> None:
-        """End its input, whereupon it ends by itself."""
-        with suppress(OSError):
-            _pipe(self._process.stdin).close()
+    def finish(self) -> None:
+        """End its input, whereupon it ends by itself and keeps what it has to keep."""
+        _pipe(self._process.stdin).close()
+        try:
+            self._process.wait(_GRACE)
+        except subprocess.TimeoutExpired as error:
+            raise BenchError(f"{self.name} does not end") from error
 
     def stop(self) -> None:
-        """End it: first by the end of its input, then by signals."""
-        process = self._process
-        for end in (self.leave, process.terminate, process.kill):
-            end()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_GRACE)
-                break
-        _pipe(process.stdout).close()
+        """End it at once: nothing of it is needed any more."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                _pipe(pipe).close()
 
     def _line(self, timeout: float) -> bytes:
         output = _pipe(self._process.stdout)

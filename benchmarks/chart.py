@@ -18,16 +18,20 @@ _SHOWN = {
     "setup-time": ("7,000 new sensors: time", False),
     "setup-memory": ("7,000 new sensors: memory", False),
 }
-_WIDTH, _LEFT, _BAR, _ROW = 760, 280, 340, 52
+_WIDTH, _LEFT, _BAR, _ROW = 760, 290, 340, 54
 _STYLE = """\
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .head { font-weight: 600; font-size: 15px }
   .soft { fill: #59636e }
+  .better { fill: #0969da; font-weight: 600 }
+  .worse { fill: #bc4c00; font-weight: 600 }
   .ours { fill: #0969da }
   .theirs { fill: #9198a1 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
     .soft { fill: #9198a1 }
+    .better { fill: #58a6ff }
+    .worse { fill: #f0883e }
     .ours { fill: #58a6ff }
     .theirs { fill: #6e7681 }
   }"""
@@ -35,7 +39,7 @@ _STYLE = """\
 
 def chart(results: Results) -> str:
     """Draw a pair of bars for each row of interest."""
-    known = {row.name: row for row in results.rows if row.homesync and row.core}
+    known = {row.name: row for row in results.rows if all(row.homesync) and any(row.ratios)}
     rows = [(known[name], *_SHOWN[name]) for name in _SHOWN if name in known]
     height = 64 + len(rows) * _ROW
     size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
@@ -55,29 +59,29 @@ def _legend(results: Results) -> list[str]:
     return [
         '<rect class="ours" x="12" y="12" width="14" height="14" rx="2"/>',
         _text(32, 24, "HomeSync", "head"),
-        '<rect class="theirs" x="122" y="12" width="14" height="14" rx="2"/>',
-        _text(142, 24, "Home Assistant's own mqtt", "head"),
-        _text(12, 46, f"same broker, same run; {', '.join(filter(None, facts))}", "soft"),
+        f'<rect class="theirs" x="{_LEFT}" y="12" width="14" height="14" rx="2"/>',
+        _text(_LEFT + 20, 24, "Home Assistant's own MQTT integration", "head"),
+        _text(12, 48, f"same broker, same run; {', '.join(filter(None, facts))}", "soft"),
     ]
 
 
 def _pair(top: int, row: Row, title: str, *, more: bool) -> list[str]:
     ours, theirs = median(row.homesync), median(row.core)
-    longest = max(ours, theirs) or 1.0
+    longest = max(ours, theirs)
     return [
         _text(12, top + 18, title),
-        _text(12, top + 36, _factor(ours, theirs, more=more), "soft"),
+        _factor(top + 36, median(row.ratios), more=more),
         *_bar(top + 6, ours / longest, f"{number(ours)} {row.unit}", "ours"),
         *_bar(top + 24, theirs / longest, f"{number(theirs)} {row.unit}", "theirs"),
     ]
 
 
-def _factor(ours: float, theirs: float, *, more: bool) -> str:
+def _factor(top: int, ratio: float, *, more: bool) -> str:
     """How many times better, or worse."""
-    if not ours or not theirs:
-        return ""
-    factor = ours / theirs if more else theirs / ours
-    return f"{number(factor)} × better" if factor >= 1 else f"{number(1 / factor)} × worse"
+    factor = ratio if more else 1 / ratio
+    if factor >= 1:
+        return _text(12, top, f"{number(factor)} × better", "better")
+    return _text(12, top, f"{number(1 / factor)} × worse", "worse")
 
 
 def _bar(top: int, part: float, label: str, kind: str) -> Sequence[str]:

@@ -65,6 +65,8 @@ class Results:
     machine: dict[str, str]
     quick: bool = False
     seconds: float = 0.0
+    took: dict[str, float] = field(default_factory=dict)
+    """Seconds of each step."""
     rows: list[Row] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
@@ -75,7 +77,9 @@ class Results:
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Divide run by run."""
+    """Divide run by run; a single figure of theirs stands for all runs."""
+    if len(theirs) == 1:
+        theirs = [*theirs] * len(ours)
     return [mine / other for mine, other in zip(ours, theirs, strict=False) if other]
 
 
@@ -122,6 +126,13 @@ def holds(condition: bool) -> Verdict:
 
 def _verdict(met: bool) -> Verdict:
     return Verdict.MET if met else Verdict.MISSED
+
+
+def collections(figures: Sequence[float]) -> str:
+    """Say what part of a block of the loop may be Python's garbage collection."""
+    return (
+        f"longest garbage collection of each run: {', '.join(f'{each:.0f}' for each in figures)} ms"
+    )
 
 
 def match_latencies(

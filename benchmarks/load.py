@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from .channel import serve
-from .packets import open_client, publish, text
+from .kept import messages
+from .packets import PINGREQ, PINGRESP, open_client, packet, publish, text
 from .plant import PER_NODE, Plant, discovery, payloads, switch_discovery, topic
 
 _CHUNK = 256 * 1024
@@ -47,12 +48,12 @@ class Load:
         sent: list[int] = []
         gap = 1e9 / rate
         begin = time.monotonic_ns() + 1_000_000
-        for number, packet in enumerate(self._packets):
+        for number, data in enumerate(self._packets):
             wait = begin + number * gap - time.monotonic_ns()
             if wait > 0:
                 time.sleep(wait / 1e9)
             sent.append(time.monotonic_ns())
-            self._send(packet)
+            self._send(data)
         return {"sent": sent}
 
     def discover(self, plant: dict[str, Any], relays: int = 0) -> dict[str, int]:
@@ -72,6 +73,13 @@ class Load:
                 for home, node in Plant.of(plant).node_ids()
             )
         )
+
+    def keep(self, plant: dict[str, Any]) -> None:
+        """Have the broker keep what a plant's nodes keep there; return when it does."""
+        self._send(b"".join(messages(Plant.of(plant))))
+        self._send(packet(PINGREQ, b""))
+        if self._sock is not None and self._sock.recv(2) != packet(PINGRESP, b""):
+            raise OSError("the broker does not answer")
 
     def _send(self, data: bytes | memoryview) -> None:
         if self._sock is None:
@@ -112,6 +120,7 @@ def main() -> None:
             "pace": load.pace,
             "discover": load.discover,
             "online": load.online,
+            "keep": load.keep,
         }
     )
 

@@ -47,6 +47,13 @@ def publish(topic: str, payload: bytes, *, retain: bool = False, packet_id: int 
     return packet(header, text(topic) + number + payload)
 
 
+def with_properties(whole: bytes) -> bytes:
+    """Make an MQTT 5 PUBLISH of 128 bytes and more of one of 3.1.1: an empty list of properties."""
+    size = (whole[1] & 0x7F | whole[2] << 7) + 1
+    end = 5 + (whole[3] << 8 | whole[4])
+    return whole[:1] + length(size) + whole[3:end] + b"\0" + whole[end:]
+
+
 def acknowledge_quickly(sock: socket.socket) -> None:
     """Keep the broker's Nagle algorithm from holding its next packet back for 40 ms."""
     if hasattr(socket, "TCP_QUICKACK"):

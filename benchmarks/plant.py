@@ -19,6 +19,7 @@ _METRICS: Final = {
     "temperature": ("°C", 10.0, 0.1, 1),
 }
 _CYCLE: Final = 997
+METRIC_NAMES: Final = tuple(_METRICS)
 PER_NODE: Final = len(_METRICS)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from .figures import Results, Row, median
 
+_STEPS_BEGIN = "<!-- written by scripts/bench --steps -->"
+_STEPS_END = "<!-- until here -->"
 _HEAD = ("what", "HomeSync", "core `mqtt`", "ratio", "aim", "met")
 
 
@@ -38,8 +40,18 @@ def page(results: Results) -> str:
         table(results),
         *_notes(results),
         _METHOD,
+        f"Seconds that each took: {_took(results)}.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def with_steps(text: str, steps: str) -> str:
+    """Put a table into a page, between the lines that mark its place."""
+    before, begin, rest = text.partition(_STEPS_BEGIN)
+    _, end, after = rest.partition(_STEPS_END)
+    if not end:
+        raise ValueError(f"no place for the table: {_STEPS_BEGIN} … {_STEPS_END}")
+    return f"{before}{begin}\n\n{steps}\n\n{end}{after}"
 
 
 def number(figure: float) -> str:
@@ -73,6 +85,10 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.aim,
         row.verdict.value,
     )
+
+
+def _took(results: Results) -> str:
+    return ", ".join(f"{name} {seconds:.0f}" for name, seconds in results.took.items())
 
 
 def _notes(results: Results) -> list[str]:

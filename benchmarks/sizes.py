@@ -18,6 +18,7 @@ class Sizes:
     growth_homes: tuple[int, ...]
     commands: int
     restart_homes: int
+    kept_nodes: int
 
 
 FULL = Sizes(
@@ -26,25 +27,27 @@ FULL = Sizes(
     large_nodes=1000,
     burst=100_000,
     long_burst=200_000,
-    seconds=4.0,
+    seconds=3.0,
     set_ups=3,
     growth_nodes=(10, 100, 1000),
     growth_homes=(1, 10, 50),
     commands=200,
     restart_homes=50,
+    kept_nodes=1000,
 )
 QUICK = Sizes(
     runs=1,
     small_nodes=100,
-    large_nodes=300,
+    large_nodes=200,
     burst=20_000,
-    long_burst=40_000,
-    seconds=2.0,
+    long_burst=20_000,
+    seconds=1.0,
     set_ups=1,
-    growth_nodes=(10, 300),
-    growth_homes=(1, 20),
-    commands=50,
-    restart_homes=20,
+    growth_nodes=(10, 100),
+    growth_homes=(1, 10),
+    commands=20,
+    restart_homes=10,
+    kept_nodes=200,
 )
 TINY = Sizes(
     runs=1,
@@ -58,4 +61,5 @@ TINY = Sizes(
     growth_homes=(1, 3),
     commands=10,
     restart_homes=3,
+    kept_nodes=20,
 )

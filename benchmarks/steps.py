@@ -21,6 +21,7 @@ from custom_components.homesync.client.transport.packets import MqttVersion
 from custom_components.homesync.client.transport.reader import PacketReader
 
 from .load import build
+from .packets import with_properties
 from .plant import PREFIX, Plant, payloads
 from .site import Site, homesync
 
@@ -30,16 +31,20 @@ _TIMES = 7
 _CHUNK = 256 * 1024
 
 
+type _Step = tuple[str, str, float]
+"""What it is, where it is, microseconds a message."""
+
+
 def table() -> str:
-    """Measure everything; return steps and microseconds as Markdown."""
-    rows = [*asyncio.run(_client()), *_home_assistant()]
-    lines = [f"| {step} | {cost:.2f} |" for step, cost in rows]
-    return "\n".join(["| step | µs a message |", "|---|---|", *lines])
+    """Measure everything; return the steps as Markdown."""
+    steps = [*asyncio.run(_client()), *_home_assistant()]
+    lines = [f"| {what} | {where} | {cost:.2g} |" for what, where, cost in steps]
+    return "\n".join(["| step | where | µs a message |", "|---|---|---|", *lines])
 
 
-async def _client() -> Sequence[tuple[str, float]]:
+async def _client() -> Sequence[_Step]:
     plant = Plant(("home",), _NODES)
-    data = b"".join(_with_properties(each) for each in build(plant, 0, _MESSAGES, 0.0))
+    data = b"".join(with_properties(each) for each in build(plant, 0, _MESSAGES, 0.0))
     topics = [topic.encode() for topic in plant.topics()]
     dialect = HomeSyncDialect(PREFIX, "home")
     targets = {topic: dialect.resolve(topic) for topic in topics}
@@ -63,10 +68,18 @@ async def _client() -> Sequence[tuple[str, float]]:
     queue = _cost(lambda: _queue(data, targets))
     decoded = _cost(decode)
     return [
-        ("bytes → packet: find topic and payload", read),
-        ("topic → target, newest of each topic kept", queue - read),
-        ("JSON → checked reading", decoded),
-        ("reading → model: is it new, what changed", _model(dialect, known, bodies)),
+        ("bytes → packet: find topic and payload", "`client/transport/reader.py`", read),
+        (
+            "topic → target, newest of each topic kept",
+            "`client/intake.py`, `inbox.py`",
+            queue - read,
+        ),
+        ("JSON → checked reading", "`client/protocol/homesync.py`", decoded),
+        (
+            "reading → model: is it new, what changed",
+            "`client/model/household.py`",
+            _model(dialect, known, bodies),
+        ),
     ]
 
 
@@ -110,24 +123,19 @@ def _model(dialect: HomeSyncDialect, known: Sequence[object], bodies: Sequence[b
     return _cost(apply)
 
 
-def _home_assistant() -> Sequence[tuple[str, float]]:
+def _home_assistant() -> Sequence[_Step]:
     with Site() as site:
         house = homesync(site, Plant(("home",), _NODES))
         costs: dict[str, float] = house.program.ask("write_cost")
     return [
-        ("changed key → its entity takes the value", costs["take"]),
-        ("Home Assistant: the entity's state is computed and set", costs["write"]),
-        ("one turn of the event loop that reads a socket (not in a burst)", costs["turn"]),
+        ("the entity takes the changed value", "`entity.py`, `sensor.py`", costs["take"]),
+        (
+            "the entity's state is computed and set",
+            "Home Assistant: `async_write_ha_state`",
+            costs["write"],
+        ),
+        ("a turn of the event loop that reads a socket", "asyncio", costs["turn"]),
     ]
-
-
-def _with_properties(packet: bytes) -> bytes:
-    """Make an MQTT 5 PUBLISH of one of 3.1.1: an empty list of properties after the topic."""
-    size = (packet[1] & 0x7F | packet[2] << 7) + 1
-    end = 5 + (packet[3] << 8 | packet[4])
-    return (
-        packet[:1] + bytes((size & 0x7F | 0x80, size >> 7)) + packet[3:end] + b"\0" + packet[end:]
-    )
 
 
 def _cost(work: Callable[[], object]) -> float:
@@ -138,7 +146,3 @@ def _cost(work: Callable[[], object]) -> float:
         work()
         costs.append((time.process_time() - begin) / _MESSAGES * 1e6)
     return statistics.median(costs)
-
-
-if __name__ == "__main__":
-    print(table())

@@ -16,6 +16,8 @@ from homeassistant.const import __version__ as ha_version
 from benchmarks.channel import ROOT, private_output, serve_async
 from benchmarks.inside import house, probes
 from benchmarks.inside.sides import Core, HomeSync, Side, until
+from benchmarks.kept import entities as kept_entities
+from benchmarks.load import build
 from benchmarks.plant import Plant
 
 _VERSIONS = {
@@ -28,14 +30,14 @@ _VERSIONS = {
 class Worker:
     """Answers the driver's questions."""
 
-    def __init__(self, side: Side, token: str, port: int) -> None:
+    def __init__(self, side: Side, token: str, port: int, lag: probes.Lag | None) -> None:
         self._side = side
         self._hass = side.hass
         self._token = token
         self._port = port
         self._known: list[str] = []
         self._changes: probes.Changes | None = None
-        self._lag: probes.Lag | None = None
+        self._lag = lag
         self._arrived: list[list[int]] = []
         self._profile = cProfile.Profile()
 
@@ -67,6 +69,18 @@ class Worker:
         self._known = found
         done, cpu = time.monotonic_ns(), time.process_time() - begin_cpu
         return {"done": done, "cpu": cpu, "all": len(states.async_entity_ids())}
+
+    async def kept(self, plant: dict[str, Any], within: float) -> dict[str, int]:
+        """Wait until all that the plant's nodes keep with the broker is shown."""
+        waiting = list(kept_entities(Plant.of(plant)))
+
+        def shown() -> bool:
+            while waiting and self._shows(*waiting[-1]):
+                waiting.pop()
+            return not waiting
+
+        await until(shown, within)
+        return {"done": time.monotonic_ns(), "all": len(self._hass.states.async_entity_ids())}
 
     async def settle(self, plant: dict[str, Any], last_round: int, within: float) -> dict[str, Any]:
         """Wait until the newest value of every sensor is shown."""
@@ -113,17 +127,9 @@ class Worker:
         await until(known, 20)
         return [await self._switch(relay, on=number % 2 == 0) for number in range(times)]
 
-    async def restart_households(self) -> dict[str, float]:
-        """Unload all households, start them at once; return how late the loop was meanwhile."""
-        entries = self._hass.config_entries
-        ids = [entry.entry_id for entry in self._side.entries]
-        await asyncio.gather(*(entries.async_unload(each) for each in ids))
-        lag = probes.Lag()
-        begin = time.monotonic()
-        await asyncio.gather(*(entries.async_setup(each) for each in ids))
+    async def connected(self) -> None:
+        """Wait until all households are connected."""
         await until(lambda: all(self._households.connected), 60)
-        await asyncio.sleep(1)
-        return {**await lag.stop(), "seconds": time.monotonic() - begin}
 
     async def watch_connections(self) -> None:
         """Take down when each household connects from now on."""
@@ -147,6 +153,12 @@ class Worker:
         counts: dict[str, int] = self._households.households[0].counts
         return counts
 
+    async def counting_cost(self, plant: dict[str, Any], messages: int) -> float:
+        """Microseconds a message for which HomeSync's first household counts."""
+        household = self._households.households[0]
+        packets = build(Plant.of(plant), 0, messages, 0.0)
+        return probes.counting_cost(household, packets)
+
     async def write_cost(self) -> dict[str, float]:
         """What a changed value costs in an entity and in Home Assistant."""
         return await probes.write_cost(self._hass, self._known)
@@ -164,6 +176,11 @@ class Worker:
         if not isinstance(self._side, HomeSync):
             raise TypeError("core has no households")
         return self._side
+
+    def _shows(self, kind: str, home: str, node: str, key: str, wanted: str) -> bool:
+        entity_id = self._households.entity_id(kind, home, node, key)
+        state = self._hass.states.get(entity_id) if entity_id else None
+        return state is not None and state.state == wanted
 
     async def _switch(self, relay: str, *, on: bool) -> float:
         wanted = "on" if on else "off"
@@ -190,10 +207,11 @@ def _write_profile(profile: cProfile.Profile, path: str) -> None:
 
 async def _run(side: str, folder: Path, port: int) -> None:
     output = private_output()
-    house.prepare(folder, ROOT, port)
+    # A start with what was set up before is a measurement itself.
+    lag = None if house.prepare(folder, ROOT, port) else probes.Lag()
     hass = await house.start(folder)
     sides: dict[str, type[Side]] = {"homesync": HomeSync, "core": Core}
-    worker = Worker(sides[side](hass), await house.make_token(hass), port)
+    worker = Worker(sides[side](hass), await house.make_token(hass), port, lag)
     names = [name for name in vars(Worker) if not name.startswith("_")]
     try:
         await serve_async({name: getattr(worker, name) for name in names}, output)

@@ -22,8 +22,13 @@ _STABLE = {
 }
 
 
-def prepare(folder: Path, root: Path, port: int) -> None:
-    """Write the least that it starts with: no recorder, no default_config."""
+def prepare(folder: Path, root: Path, port: int) -> bool:
+    """Write the least that it starts with: no recorder, no default_config.
+
+    False if that was done before.
+    """
+    if folder.exists():
+        return False
     storage = folder / ".storage"
     storage.mkdir(parents=True)
     (folder / "configuration.yaml").write_text("homeassistant:\nfrontend:\nconfig:\n")
@@ -48,6 +53,7 @@ def prepare(folder: Path, root: Path, port: int) -> None:
     (folder / "custom_components").mkdir()
     link = folder / "custom_components" / "homesync"
     link.symlink_to(root / "custom_components" / "homesync")
+    return True
 
 
 async def start(folder: Path) -> HomeAssistant:

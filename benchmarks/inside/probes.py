@@ -11,12 +11,21 @@ from typing import Any, override
 from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 
+from benchmarks.inside import uncounted
+from benchmarks.packets import with_properties
 from benchmarks.plant import Plant, value
+from custom_components.homesync.client.inbox import Inbox
+from custom_components.homesync.client.intake import Intake
+from custom_components.homesync.client.transport.packets import MqttVersion
+from custom_components.homesync.client.transport.reader import PacketReader
 
 _POLL = 0.004
 _LAG_STEP = 0.005
 _ROUNDS = 20
 _TURNS = 5000
+_CHUNK = 64 * 1024
+# What the message path adds to, chunk by chunk or message by message.
+COUNTERS = frozenset({"taken", "received", "received_qos1", "kinds", "superseded"})
 
 
 class Changes:
@@ -36,21 +45,33 @@ class Changes:
 
 
 class Lag:
-    """How much later than wanted the event loop wakes a sleeper up."""
+    """How much later than wanted the event loop wakes a sleeper up, and a cause of it."""
 
     def __init__(self) -> None:
         self.late: list[float] = []
+        self._began = self._collection = 0.0
+        gc.callbacks.append(self._on_collection)
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> dict[str, float]:
         """End it; return the lateness in milliseconds."""
         self._task.cancel()
+        gc.callbacks.remove(self._on_collection)
         late = sorted(self.late) or [0.0]
         return {
             "p50": late[len(late) // 2] * 1e3,
             "p99": late[min(len(late) - 1, int(len(late) * 0.99))] * 1e3,
             "worst": late[-1] * 1e3,
+            "collection": self._collection * 1e3,
         }
+
+    def _on_collection(self, phase: str, _: dict[str, int]) -> None:
+        """Take down the longest garbage collection."""
+        now = time.monotonic()
+        if phase == "start":
+            self._began = now
+        else:
+            self._collection = max(self._collection, now - self._began)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -74,6 +95,25 @@ async def settle(
     done = time.monotonic_ns()
     cpu = time.process_time() - begin_cpu
     return {"done": done, "cpu": cpu, "wrong": _wrong(hass, entity_ids, expected)}
+
+
+def counting_cost(household: Any, packets: list[bytes]) -> float:
+    """Microseconds a message for which a household counts, from its bytes up to the inbox."""
+    data = b"".join(map(with_properties, packets))
+    reader = PacketReader(
+        household._intake.receive,  # noqa: SLF001  # as the household itself gives it
+        lambda _: None,
+        lambda _: None,
+        MqttVersion.V5,
+    )
+    codes = uncounted.uncounted(COUNTERS, PacketReader, Intake, Inbox)
+
+    def read() -> None:
+        for start in range(0, len(data), _CHUNK):
+            reader.feed(data[start : start + _CHUNK])
+
+    read()
+    return uncounted.cost(codes, read) / len(packets) * 1e6
 
 
 async def write_cost(hass: HomeAssistant, entity_ids: list[str]) -> dict[str, float]:

@@ -21,7 +21,7 @@ class Side(ABC):
 
     def __init__(self, hass: HomeAssistant) -> None:
         self.hass = hass
-        self.entries: list[ConfigEntry[Any]] = []
+        self.entries: list[ConfigEntry[Any]] = hass.config_entries.async_entries(self.domain)
 
     @abstractmethod
     async def add(self, homes: list[str], port: int, ca: str | None) -> None:
@@ -82,11 +82,16 @@ class HomeSync(Side):
 
     @override
     def unique_id(self, home: str, node: str, metric: str) -> str:
-        return f"{self._entry_of(home).entry_id}/{node}/telemetry/{metric}"
+        return self._unique_id(home, node, f"telemetry/{metric}")
 
     @override
     def relay_id(self, home: str, node: str) -> str:
-        return f"{self._entry_of(home).entry_id}/{node}/status/relay"
+        return self._unique_id(home, node, "status/relay")
+
+    def entity_id(self, kind: str, home: str, node: str, key: str) -> str | None:
+        """Return the entity of a node's value."""
+        registry = er.async_get(self.hass)
+        return registry.async_get_entity_id(kind, self.domain, self._unique_id(home, node, key))
 
     @property
     def connected(self) -> list[bool]:
@@ -114,8 +119,9 @@ class HomeSync(Side):
             data["ca"] = await asyncio.to_thread(Path(ca).read_text)
         await self._add(home, (1, 1), data, max_nodes=1000)
 
-    def _entry_of(self, home: str) -> ConfigEntry[Any]:
-        return next(entry for entry in self.entries if entry.title == home)
+    def _unique_id(self, home: str, node: str, key: str) -> str:
+        entry = next(entry for entry in self.entries if entry.title == home)
+        return f"{entry.entry_id}/{node}/{key}"
 
 
 class Core(Side):

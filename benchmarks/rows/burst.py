@@ -4,7 +4,8 @@ import time
 
 from ..bench import Bench
 from ..figures import Row, all_of, any_of, at_least, at_most, holds, median, ratios
-from ..site import Burst, Site, alternate
+from ..site import Burst, House, Site, alternate
+from ..sizes import Sizes
 
 _OF_THE_LIMIT = 0.9
 
@@ -22,13 +23,18 @@ def large(bench: Bench) -> list[Row]:
 def _measure(bench: Bench, site: Site, name: str) -> list[Row]:
     sizes = bench.sizes
     for house in site.houses.values():
-        house.burst(sizes.burst // 5)
-    found = alternate(sizes.runs, lambda house: house.burst(sizes.burst), site)
+        house.burst(sizes.burst // 20)
+    found = alternate(sizes.runs, lambda house: house.burst(_messages(house, sizes)), site)
     limits = [_limit(site, sizes.burst) for _ in range(sizes.runs)]
     ours, theirs = found["homesync"], found["core"]
     sensors = site.houses["homesync"].plant.size
     what = f"burst of {ours[0].messages:,} over {sensors:,} sensors"
     return [_throughput(name, what, ours, theirs, limits), _cpu(name, what, ours, theirs)]
+
+
+def _messages(house: House, sizes: Sizes) -> int:
+    """As many as the aim says; core, which takes them at an even pace, needs 20 s for so many."""
+    return sizes.burst // 2 if house.side == "core" else sizes.burst
 
 
 def _throughput(
@@ -47,8 +53,9 @@ def _throughput(
         core=other,
         aim="≥ 10 ×, or 90 % of the broker's limit; newest values right",
         verdict=all_of(fast, holds(not wrong)),
-        note=f"the broker's own limit is {median(limits):,.0f} msg/s; wrong values at the end:"
-        f" {wrong} (core: {sum(burst.wrong for burst in theirs)})",
+        note=f"core's bursts have {theirs[0].messages:,} messages; the broker's own limit is"
+        f" {median(limits):,.0f} msg/s; wrong values at the end: {wrong}"
+        f" (core: {sum(burst.wrong for burst in theirs)})",
     )
 
 

@@ -1,11 +1,11 @@
-"""Many households start, and lose their broker: aims 5 and 9."""
+"""Home Assistant starts with many households, and they lose their broker: aims 5 and 9."""
 
 from collections import Counter
 import time
 
 from ..bench import Bench
 from ..errors import BenchError
-from ..figures import Row, Verdict, all_of, at_most, never_above
+from ..figures import Row, Verdict, all_of, any_of, at_most, collections, never_above, ratios
 from ..plant import PER_NODE, Plant
 from ..site import House, Site, homesync
 
@@ -13,34 +13,44 @@ _NODES = 2
 _AWAY = 2.0
 _BACK_WITHIN = 60.0
 _WORST = 100.0
+_AS_WITHOUT = 1.1
 _CROWD = 0.5
 _FEW = 10
 
 
 def restart(bench: Bench) -> list[Row]:
-    """Start many households at once, then take their broker away for two seconds."""
+    """In each run start Home Assistant anew, then take the broker away for two seconds."""
     homes = tuple(f"home{number:02}" for number in range(bench.sizes.restart_homes))
+    started: list[tuple[float, dict[str, float]]] = []
+    losses: list[tuple[list[float], float]] = []
+    without: list[float] = []
     with Site() as site:
         house = homesync(site, Plant(homes, _NODES))
         bench.note_versions(house)
-        started = [
-            house.program.ask("restart_households", timeout=90) for _ in range(bench.sizes.runs)
-        ]
-        losses = [_lose_broker(site, house) for _ in range(bench.sizes.runs)]
-    return [_start(len(homes), started), _back(len(homes), losses)]
+        # The same start with nothing of ours in it.
+        bare = site.house("homesync", Plant((), 0))
+        bare.started()
+        for _ in range(bench.sizes.runs):
+            without.append(_start_again(site, bare)[1]["worst"])
+            started.append(_start_again(site, house))
+            losses.append(_lose_broker(site, house))
+    return [_start(len(homes), started, without), _back(len(homes), losses)]
 
 
-def _start(homes: int, started: list[dict[str, float]]) -> Row:
-    worst = [each["worst"] for each in started]
+def _start(homes: int, started: list[tuple[float, dict[str, float]]], without: list[float]) -> Row:
+    worst = [late["worst"] for _, late in started]
     return Row(
         name="start-block",
-        what=f"start of {homes} households at once: longest block of the loop",
+        what=f"start of Home Assistant with {homes} households: longest block of the loop",
         unit="ms",
         homesync=worst,
-        aim="≤ 100 ms",
-        verdict=never_above(worst, _WORST),
-        note=f"{_NODES * PER_NODE} known sensors in each; all connected after"
-        f" {started[0]['seconds']:.1f} s, as the first connects are spread on purpose",
+        core=without,
+        other="without any",
+        aim="≤ 100 ms, or ≤ 1.1 × a start without any",
+        verdict=any_of(never_above(worst, _WORST), at_most(ratios(worst, without), _AS_WITHOUT)),
+        note=f"{_NODES * PER_NODE} known sensors in each; all connected"
+        f" {started[0][0]:.1f} s after the program was started, as the first connects are"
+        f" spread on purpose; {collections([late['collection'] for _, late in started])}",
     )
 
 
@@ -57,6 +67,18 @@ def _back(homes: int, losses: list[tuple[list[float], float]]) -> Row:
         note=f"away for {_AWAY:g} s; households back in each second of the first run:"
         f" {histogram(losses[0][0])}; loop lag at most {max(lag for _, lag in losses):.0f} ms",
     )
+
+
+def _start_again(site: Site, house: House) -> tuple[float, dict[str, float]]:
+    """Return the seconds until all households were connected, and how late the loop was."""
+    # The broker may be a new one, which has kept nothing.
+    site.load.ask("connect", port=site.broker.port)
+    site.load.ask("online", plant=house.plant.to_dict())
+    begin = time.monotonic()
+    house.again()
+    seconds = time.monotonic() - begin
+    time.sleep(1)
+    return seconds, house.program.ask("lag")
 
 
 def _lose_broker(site: Site, house: House) -> tuple[list[float], float]:

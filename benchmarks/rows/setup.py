@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..bench import Bench
-from ..figures import Row, at_most, never_above, ratios
+from ..figures import Row, at_most, collections, never_above, ratios
 from ..plant import PER_NODE, Plant
 from ..site import House, Site
 
@@ -15,6 +15,7 @@ class _Found:
     seconds: float
     memory: float
     worst: float
+    collection: float
     entities: int
 
 
@@ -52,7 +53,13 @@ def _measure(house: House) -> _Found:
     late = house.program.ask("lag")
     house.fill()
     memory = house.program.ask("memory") - before
-    return _Found(seconds=seconds, memory=memory, worst=late["worst"], entities=entities)
+    return _Found(
+        seconds=seconds,
+        memory=memory,
+        worst=late["worst"],
+        collection=late["collection"],
+        entities=entities,
+    )
 
 
 def _time(what: str, ours: list[_Found], theirs: list[_Found]) -> Row:
@@ -94,4 +101,5 @@ def _block(what: str, ours: list[_Found], theirs: list[_Found]) -> Row:
         core=[each.worst for each in theirs],
         aim="≤ 100 ms",
         verdict=never_above(figures, _WORST),
+        note=collections([each.collection for each in ours]),
     )

@@ -10,6 +10,7 @@ from benchmarks.figures import (
     any_of,
     at_least,
     at_most,
+    collections,
     holds,
     match_latencies,
     never_above,
@@ -25,6 +26,10 @@ def test_ratios_are_run_by_run() -> None:
 def test_a_run_without_a_figure_has_no_ratio() -> None:
     assert ratios([10.0, 20.0], [0.0, 40.0]) == [0.5]
     assert ratios([10.0], []) == []
+
+
+def test_a_single_figure_of_the_other_side_stands_for_all_runs() -> None:
+    assert ratios([10.0, 20.0], [5.0]) == [2.0, 4.0]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +50,10 @@ def test_verdicts_combine() -> None:
     assert all_of(Verdict.MET, holds(False)) is Verdict.MISSED
     assert any_of(Verdict.MISSED, Verdict.MET) is Verdict.MET
     assert any_of(Verdict.MISSED, Verdict.MISSED) is Verdict.MISSED
+
+
+def test_collections_are_told_run_by_run() -> None:
+    assert collections([190.6, 0.2]).endswith("run: 191, 0 ms")
 
 
 def test_percentile_takes_a_figure_that_was_measured() -> None:

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from benchmarks.load import build
-from benchmarks.packets import Packets, publish, read_publish
+from benchmarks.packets import Packets, publish, read_publish, with_properties
 from benchmarks.plant import PER_NODE, Plant, discovery, value
 
 PLANT = Plant(("home", "villa"), 3)
@@ -49,6 +49,12 @@ def test_core_is_told_of_the_same_sensors() -> None:
     configs = [json.loads(config) for _, config in discovery(PLANT)]
     assert [config["state_topic"] for config in configs] == PLANT.topics()
     assert len({config["unique_id"] for config in configs}) == PLANT.size
+
+
+def test_a_packet_of_mqtt_5_has_an_empty_list_of_properties_before_the_payload() -> None:
+    payload = b"x" * 130
+    ((_, body),) = Packets().feed(with_properties(publish("a/b", payload)))
+    assert body == b"\0\3a/b\0" + payload
 
 
 def test_packets_are_found_however_the_bytes_come() -> None:

@@ -1,12 +1,13 @@
 """The table and the chart."""
 
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from benchmarks.chart import chart
 from benchmarks.figures import Failure, Results, Row, Verdict
-from benchmarks.report import number, page, spread, table
+from benchmarks.report import number, page, spread, table, with_steps
 from benchmarks.rows.restart import histogram
 
 
@@ -37,6 +38,7 @@ def results() -> Results:
             Row(name="start-block", what="start", unit="ms", homesync=[12.0]),
         ],
         failures=[Failure("lag", "TimeoutError\nmore of it")],
+        took={"burst-700": 61.4, "command": 5.0},
     )
 
 
@@ -81,6 +83,7 @@ def test_the_page_names_machine_notes_and_failures() -> None:
     assert "| processor | Some <CPU> |" in text
     assert "- burst: none lost" in text
     assert "- lag was not measured" in text
+    assert "Seconds that each took: burst-700 61, command 5." in text
     assert "quick run" not in text
 
 
@@ -102,6 +105,30 @@ def test_the_chart_is_svg_for_light_and_dark() -> None:
     words = [each.text for each in root.iter(f"{space}text")]
     assert "10 × better" in words
     assert any("Some <CPU>" in (each or "") for each in words)
+
+
+def test_the_chart_tells_the_ratios_of_the_table() -> None:
+    uneven = results()
+    uneven.rows = [
+        Row(
+            name="setup-time",
+            what="",
+            unit="s",
+            homesync=[1.0, 2.0, 9.0],
+            core=[4.0, 6.0, 18.0],
+        )
+    ]
+    assert spread(uneven.rows[0].ratios).startswith("0.333 ")
+    assert "3 × better" in chart(uneven)
+
+
+def test_the_steps_replace_those_before() -> None:
+    place = (Path(__file__).parents[2] / "docs" / "performance.md").read_text()
+    once = with_steps(place, "| step |")
+    assert once.count("| step |") == 1
+    assert with_steps(once, "| other |") == with_steps(place, "| other |")
+    with pytest.raises(ValueError, match="no place"):
+        with_steps("# A page\n", "| step |")
 
 
 def test_a_slower_result_is_drawn_as_such() -> None:
