@@ -3,16 +3,19 @@
 Reading the socket comes first. While the handler keeps up, everything is handed on in
 the loop turn in which it came. When it cannot keep up, older payloads of a topic give
 way to newer ones before anybody parses them, and the rest is handed on in slices with
-pauses as long as the slices, so that the loop and every browser stay responsive.
+pauses, so that the loop and every browser stay responsive. While newer payloads keep
+coming the pauses are long, since most of what would be handed on is about to be outdated.
 Messages marked urgent (status, answers) are never dropped and overtake the others.
 """
 
 from asyncio import AbstractEventLoop, TimerHandle
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 
 _SLICE_SECONDS = 0.002
 _SLICE_MESSAGES = 256
+# Of a slice's time: while payloads are being superseded, and when no newer ones come.
+_PAUSE, _SHORT_PAUSE = 2.0, 0.25
 _FULL = 16 * 1024 * 1024
 _ROOM = _FULL // 4
 
@@ -35,12 +38,14 @@ class Inbox[T]:
         set_full: Callable[[bool], None],
     ) -> None:
         self.superseded = 0
+        self._superseded_before = 0
         self.behind_since: float | None = None
         self._loop = loop
         self._handle = handle
         self._set_full = set_full
         self._urgent: deque[Item[T]] = deque()
-        self._newest: OrderedDict[bytes, Item[T]] = OrderedDict()
+        self._newest: dict[bytes, Item[T]] = {}
+        self._order: deque[bytes] = deque()
         self._bytes = 0
         self._full = False
         self._timer: TimerHandle | None = None
@@ -56,22 +61,25 @@ class Inbox[T]:
     def put(self, target: T, topic: bytes, payload: bytes, retained: bool, urgent: bool) -> None:
         """Add a message; nothing is handed on before `flush`."""
         item = (target, topic, payload, retained)
-        self._bytes += len(topic) + len(payload)
         if urgent:
             self._urgent.append(item)
+            self._bytes += len(topic) + len(payload)
         else:
             older = self._newest.get(topic)
-            if older is not None:
-                self.superseded += 1
-                self._bytes -= len(topic) + len(older[2])
             self._newest[topic] = item
+            if older is None:
+                self._order.append(topic)
+                self._bytes += len(topic) + len(payload)
+            else:
+                self.superseded += 1
+                self._bytes += len(payload) - len(older[2])
         if self._bytes > _FULL and not self._full:
             self._full = True
             self._set_full(True)
 
     def flush(self) -> None:
         """Hand on what came, now if the last slice took all, else when its pause is over."""
-        if self._timer is None and (self._urgent or self._newest):
+        if self._timer is None and (self._order or self._urgent):
             self._slice()
 
     def close(self) -> None:
@@ -81,18 +89,19 @@ class Inbox[T]:
             self._timer = None
         self._urgent.clear()
         self._newest.clear()
+        self._order.clear()
         self._bytes = 0
         self.behind_since = None
 
     def _slice(self) -> None:
         self._timer = None
         begin = now = self._loop.time()
-        urgent, newest = self._urgent, self._newest
+        urgent, order, newest = self._urgent, self._order, self._newest
         for _ in range(_SLICE_MESSAGES):
             if urgent:
                 target, topic, payload, retained = urgent.popleft()
-            elif newest:
-                _, (target, topic, payload, retained) = newest.popitem(last=False)
+            elif order:
+                target, topic, payload, retained = newest.pop(order.popleft())
             else:
                 break
             self._bytes -= len(topic) + len(payload)
@@ -103,9 +112,14 @@ class Inbox[T]:
         if self._full and self._bytes < _ROOM:
             self._full = False
             self._set_full(False)
-        if urgent or newest:
-            self._timer = self._loop.call_later(now - begin, self._slice)
+        if order or urgent:
+            self._timer = self._loop.call_later(self._pause() * (now - begin), self._slice)
             if self.behind_since is None:
                 self.behind_since = begin
         else:
             self.behind_since = None
+
+    def _pause(self) -> float:
+        flooded = self.superseded > self._superseded_before
+        self._superseded_before = self.superseded
+        return _PAUSE if flooded else _SHORT_PAUSE

@@ -17,6 +17,8 @@ HARD_LIMIT: Final = 16 * 1024 * 1024
 # The largest that we ask for is a SUBACK of a few bytes; properties may tell a story.
 _CONTROL_LIMIT: Final = 64 * 1024
 _PUBLISH: Final = 0x30
+_QOS: Final = 0x06
+_QOS_1: Final = 0x02
 _PUBACK: Final = b"\x40\x02"
 
 type OnPublish = Callable[[bytes, bytes, bool], None]
@@ -70,6 +72,8 @@ class PacketReader:
         position = self._split(data, position)
         if position < len(data) and not self._closed:
             self._tail += data[position:]
+        if not self._acks:
+            return b""
         acks = bytes(self._acks)
         self._acks.clear()
         return acks
@@ -132,38 +136,33 @@ class PacketReader:
         raise MalformedPacketError("remaining length of more than four bytes")
 
     def _publish(self, data: bytes, header: int, start: int, end: int) -> None:
-        topic_end, body = self._head(data, header, start, end)
-        if self._has_properties:
-            body = self._after_properties(data, body, end)
-        self.on_publish(data[start + 2 : topic_end], data[body:end], bool(header & 1))
-
-    def _head(self, data: bytes, header: int, start: int, end: int) -> tuple[int, int]:
-        """Check a PUBLISH's variable header; return (end of topic, start of payload).
-
-        A QoS 1 message is acknowledged once the bytes that hold it are dealt with.
-        """
         if end - start < 2:
             raise MalformedPacketError("PUBLISH without topic")
-        topic_end = start + 2 + (data[start] << 8 | data[start + 1])
-        qos = header & 0x06
-        body = topic_end if not qos else topic_end + 2
+        body = topic_end = start + 2 + (data[start] << 8 | data[start + 1])
+        if header & _QOS:
+            body += 2
         if body > end:
             raise MalformedPacketError("PUBLISH shorter than its header")
-        if qos == 0x02:
-            packet_id = data[topic_end:body]
-            if packet_id == b"\0\0":
-                raise MalformedPacketError("PUBLISH with packet id 0")
-            self._acks += _PUBACK + packet_id
-            self._traffic.received_qos1 += 1
-        elif qos:
+        if header & _QOS:
+            self._acknowledge(header, data[topic_end:body])
+        if self._has_properties:
+            # Nearly always the broker sends none.
+            no_property = body < end and not data[body]
+            body = body + 1 if no_property else self._after_properties(data, body, end)
+        self.on_publish(data[start + 2 : topic_end], data[body:end], bool(header & 1))
+
+    def _acknowledge(self, header: int, packet_id: bytes) -> None:
+        """Acknowledge a QoS 1 message, once the bytes that hold it are dealt with."""
+        if header & _QOS != _QOS_1:
             raise MalformedPacketError("PUBLISH with a QoS that was not subscribed")
-        return topic_end, body
+        if packet_id == b"\0\0":
+            raise MalformedPacketError("PUBLISH with packet id 0")
+        self._acks += _PUBACK + packet_id
+        self._traffic.received_qos1 += 1
 
     @staticmethod
     def _after_properties(data: bytes, position: int, end: int) -> int:
-        """Return where the payload begins; nearly always the broker sends no property."""
-        if position < end and not data[position]:
-            return position + 1
+        """Return where the payload begins."""
         found, position = read_properties(data, position, end)
         if TOPIC_ALIAS in found:
             raise MalformedPacketError("topic alias that was not offered")
@@ -172,13 +171,17 @@ class PacketReader:
     def _skip_publish(self, data: bytes, position: int, start: int, end: int) -> bool:
         """Skip a PUBLISH that is too large; False if its topic has not come yet."""
         size = len(data)
-        needed = start + 2
+        topic_end = needed = start + 2
         if size >= needed:
-            needed += (data[start] << 8 | data[start + 1]) + 2
+            topic_end += data[start] << 8 | data[start + 1]
+            needed = topic_end + 2
         if size < needed:
             self._needed = needed - position
             return False
-        topic_end, _ = self._head(data, data[position], start, end)
+        if needed > end:
+            raise MalformedPacketError("PUBLISH shorter than its header")
+        if data[position] & _QOS:
+            self._acknowledge(data[position], data[topic_end:needed])
         self._skip = max(0, end - size)
         self._on_oversize(data[start + 2 : topic_end])
         return True
