@@ -70,13 +70,16 @@ class Devices:
                     },
                 )
 
-    def register(self, node_id: str) -> None:
+    def of_node(self, node_id: str) -> dr.DeviceEntry:
+        """Return a node's device."""
+        return self._find(node_id) or self.register(node_id)
+
+    def register(self, node_id: str) -> dr.DeviceEntry:
         """See that a node has a device; what it told of itself outlives a restart."""
-        identifier = self.identifier(node_id)
-        known = self._registry.async_get_device_by_identifier(identifier, self._entry.entry_id)
-        self._registry.async_get_or_create(
+        known = self._find(node_id)
+        return self._registry.async_get_or_create(
             config_entry_id=self._entry.entry_id,
-            identifiers={identifier},
+            identifiers={self.identifier(node_id)},
             name=f"{self._entry.title} {node_id}",
             via_device_id=self.household.id,
             **(_UNTOLD if known is None else {}),  # type: ignore[arg-type]  # texts all
@@ -84,11 +87,14 @@ class Devices:
 
     def update(self, node: NodeState) -> None:
         """Show what a node tells of itself."""
-        device = self._registry.async_get_device_by_identifier(
-            self.identifier(node.node_id), self._entry.entry_id
-        )
+        device = self._find(node.node_id)
         facts = {
             fact: value for key, fact in _FACTS.items() if isinstance(value := node.get(key), str)
         }
         if device is not None and facts:
             self._registry.async_update_device(device.id, **facts)  # type: ignore[arg-type]  # texts all
+
+    def _find(self, node_id: str) -> dr.DeviceEntry | None:
+        return self._registry.async_get_device_by_identifier(
+            self.identifier(node_id), self._entry.entry_id
+        )

@@ -68,7 +68,6 @@ class NodeEntity(Entity):
         self._key = key
         self._outlives_node = key in (ONLINE, LAST_SEEN)
         self._attr_unique_id = unique_id(coordinator.entry.entry_id, node_id, key)
-        self._attr_device_info = DeviceInfo(identifiers={coordinator.devices.identifier(node_id)})
 
     @property
     def node(self) -> NodeState:
@@ -76,11 +75,21 @@ class NodeEntity(Entity):
         return self.coordinator.household.nodes[self.node_id]
 
     @override
+    async def async_prepare_to_add_to_hass(self) -> None:
+        # Told as a description, every entity would have the device looked up and compared.
+        self.device_entry = self.coordinator.devices.of_node(self.node_id)
+
+    @override
     async def async_added_to_hass(self) -> None:
         await self._restore()
-        for key in (self._key, *self._also):
-            self.async_on_remove(self.coordinator.entities.listen(self.node_id, key, self._changed))
+        self.coordinator.entities.listen(self.node_id, (self._key, *self._also), self._changed)
+        self.async_on_remove(self._stop_listening)
         self._take_all()
+
+    @callback
+    def _stop_listening(self) -> None:
+        keys = (self._key, *self._also)
+        self.coordinator.entities.ignore(self.node_id, keys, self._changed)
 
     @callback
     def _changed(self) -> None:

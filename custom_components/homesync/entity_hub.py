@@ -13,8 +13,6 @@ from .paced import Paced
 
 _AT_ONCE = 20  # Home Assistant needs 0.2 ms for each
 
-type Target = tuple[str, str]
-"""A node's id and the key of one of its values."""
 type EntityBuilder = Callable[[str, str], Entity | None]
 """Makes the entity of a node's key, None if the platform has none for it."""
 
@@ -40,7 +38,7 @@ class EntityHub:
         self._hass = hass
         self._is_known = is_known
         self._platforms: list[_Platform] = []
-        self._announced: dict[Target, None] = {}
+        self._announced: dict[str, dict[str, None]] = {}
         self._listeners: dict[str, dict[str, CALLBACK_TYPE]] = {}
         self._flushing = False
         self._paced = Paced(hass.loop)
@@ -53,8 +51,9 @@ class EntityHub:
         """Let a platform build entities for every known key and for those to come."""
         platform = _Platform(build, add)
         self._platforms.append(platform)
-        for node_id, key in self._announced:
-            self._offer(platform, node_id, key)
+        for node_id, keys in self._announced.items():
+            for key in keys:
+                self._offer(platform, node_id, key)
         self._flush()
 
     def knows(self, node_id: str) -> bool:
@@ -64,25 +63,27 @@ class EntityHub:
     def announce(self, node_id: str, keys: tuple[str, ...]) -> None:
         """Offer keys to all platforms, each once."""
         self._listeners.setdefault(node_id, {})
+        announced = self._announced.setdefault(node_id, {})
         for key in keys:
-            if (node_id, key) in self._announced:
+            if key in announced:
                 continue
-            self._announced[node_id, key] = None
+            announced[key] = None
             for platform in self._platforms:
                 self._offer(platform, node_id, key)
             if self._platforms and not self._flushing:
                 self._flushing = True
                 self._hass.loop.call_soon(self._flush)
 
-    def listen(self, node_id: str, key: str, update: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Call `update` when a node's value or its availability changed."""
-        listeners = self._listeners.setdefault(node_id, {})
-        listeners[key] = update
+    def listen(self, node_id: str, keys: tuple[str, ...], update: CALLBACK_TYPE) -> None:
+        """Call `update` when one of a node's values or its availability changed."""
+        self._listeners.setdefault(node_id, {}).update(dict.fromkeys(keys, update))
 
-        def stop_listening() -> None:
-            listeners.pop(key, None)
-
-        return stop_listening
+    def ignore(self, node_id: str, keys: tuple[str, ...], update: CALLBACK_TYPE) -> None:
+        """Call `update` no more; whoever else listens to the keys by now stays."""
+        listeners = self._listeners.get(node_id, {})
+        for key in keys:
+            if listeners.get(key) == update:
+                del listeners[key]
 
     def listener(self, node_id: str, key: str) -> CALLBACK_TYPE | None:
         """Return who listens to a key."""
@@ -110,8 +111,7 @@ class EntityHub:
 
     def forget(self, node_id: str) -> None:
         """Forget a node."""
-        for target in [target for target in self._announced if target[0] == node_id]:
-            del self._announced[target]
+        self._announced.pop(node_id, None)
         self._listeners.pop(node_id, None)
 
     def _tell_node(self, node_id: str) -> None:

@@ -7,6 +7,8 @@ own metric names never collide with what the protocol defines.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from sys import intern
 from typing import Protocol
 
 from ..records import Installation, LedState, Reading, StatusKey, StatusReport, StatusValue
@@ -41,6 +43,8 @@ _BOOT_TOLERANCE = 10.0  # seconds by which uptime and clock of a small node disa
 _CAPABILITIES = {"led": LED, "identify": IDENTIFY, "restart": RESTART}
 
 
+# Made for every message otherwise.
+@lru_cache(maxsize=1024)
 def telemetry_key(metric: str) -> str:
     """The key of a metric's value."""
     return f"telemetry/{metric}"
@@ -154,6 +158,7 @@ class HouseholdModel:
         if current is None:
             if not self._accepts(node, key):
                 return ()
+            key = intern(key)
             node.values[key] = Value(
                 reading.value, reading.unit, reading.quality, reading.at, reading.stamped
             )
@@ -164,8 +169,7 @@ class HouseholdModel:
             current.at, current.stamped = reading.at, reading.stamped
             return self._seen(node, reading.at, live or reading.stamped)
         changed = current.value != reading.value or current.unit != reading.unit
-        current.value, current.unit, current.quality = reading.value, reading.unit, reading.quality
-        current.at, current.stamped = reading.at, reading.stamped
+        _, _, current.value, current.unit, current.quality, current.at, current.stamped = reading
         seen = self._seen(node, reading.at, live or reading.stamped)
         return (key, *seen) if changed else seen
 

@@ -6,6 +6,7 @@ no id can hold a separator, a wildcard or a control character.
 
 from dataclasses import dataclass
 import re
+from sys import intern
 import unicodedata
 
 from ..errors import InvalidSettingError, ProtocolError
@@ -102,4 +103,4 @@ class HouseholdTopics:
             raise ProtocolError("invalid_topic", "topic has the wrong form") from None
         if not is_id(node_id) or not is_id(leaf) or node_id == ECHO_NODE:
             raise ProtocolError("invalid_topic", "topic has an id that is not allowed")
-        return NodeTopic(node_id, branch, leaf)
+        return NodeTopic(intern(node_id), intern(branch), intern(leaf))
