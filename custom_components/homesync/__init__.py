@@ -1,11 +1,14 @@
 """HomeSync: several households, each with its own MQTT broker, in one Home Assistant."""
 
+import asyncio
+
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryError
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
+from homeassistant.util.hass_dict import HassKey
 
 from .broker import async_broker_settings
 from .client import InvalidSettingError
@@ -16,13 +19,19 @@ from .names import unique_id
 from .outcomes import announce
 from .queued import async_abandon
 from .services import async_setup_services
+from .statistics_store import async_remove_statistics
 from .websocket_api import async_setup_websocket_api
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
+# At a start all households wait for the same platforms, which are there for all of them in
+# the same turn of the loop.
+_ONE_BY_ONE: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_one_by_one")
+
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions and what administrators may ask for."""
+    hass.data[_ONE_BY_ONE] = asyncio.Lock()
     async_setup_services(hass)
     async_setup_http_api(hass)
     async_setup_websocket_api(hass)
@@ -40,8 +49,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> 
             translation_placeholders={"field": err.field, "detail": str(err)},
         ) from err
     coordinator = entry.runtime_data = HomeSyncCoordinator(hass, entry, broker)
-    coordinator.restore()
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await coordinator.async_restore()
+    async with hass.data[_ONE_BY_ONE]:
+        await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_reload))
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, coordinator.stop))
     await coordinator.async_start()
@@ -59,6 +69,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) ->
     """Leave nothing of a household behind."""
     for result in await async_abandon(hass, entry):
         announce(hass, entry, result, (DOMAIN, unique_id(entry.entry_id, result.node_id)))
+    await async_remove_statistics(hass, entry)
 
 
 async def async_remove_config_entry_device(

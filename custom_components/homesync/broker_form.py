@@ -80,9 +80,9 @@ _SECRET = TextSelector(
 )
 
 
-def number(low: int, high: int, unit: str | None = None) -> NumberSelector:
-    """A whole number to type."""
-    config = NumberSelectorConfig(min=low, max=high, step=1, mode=NumberSelectorMode.BOX)
+def number(low: int, high: int, unit: str | None = None, step: float = 1) -> NumberSelector:
+    """A number to type, by default a whole one."""
+    config = NumberSelectorConfig(min=low, max=high, step=step, mode=NumberSelectorMode.BOX)
     if unit is not None:
         config["unit_of_measurement"] = unit
     return NumberSelector(config)

@@ -36,6 +36,13 @@ CONF_WEBSOCKET_HEADERS: Final = "websocket_headers"
 CONF_WEBSOCKET_PATH: Final = "websocket_path"
 CONF_WEBSOCKET_PORT: Final = "websocket_port"
 
+CONF_ALERT_BAD_MESSAGES: Final = "alert_bad_messages"
+CONF_ALERT_CONNECT_FAILURES: Final = "alert_connect_failures"
+CONF_ALERT_CONNECTIONS: Final = "alert_connections"
+CONF_ALERT_DATA: Final = "alert_data"
+CONF_ALERT_DISCONNECTED: Final = "alert_disconnected"
+CONF_ALERT_PUBLISH_FAILURES: Final = "alert_publish_failures"
+CONF_ALERT_QUEUE_AGE: Final = "alert_queue_age"
 CONF_COMMANDS_PER_HOUSEHOLD: Final = "commands_per_household"
 CONF_COMMANDS_PER_NODE: Final = "commands_per_node"
 CONF_CONNECT_TIMEOUT: Final = "connect_timeout"
@@ -48,7 +55,12 @@ CONF_LONGEST_GAP: Final = "longest_gap"
 CONF_MAX_NODES: Final = "max_nodes"
 CONF_NEW_NODES: Final = "new_nodes"
 CONF_PARALLEL_UPDATES: Final = "parallel_updates"
+CONF_PLAN_BOTH_WAYS: Final = "plan_both_ways"
+CONF_PLAN_CONNECTIONS: Final = "plan_connections"
+CONF_PLAN_DATA: Final = "plan_data"
+CONF_PLAN_STOPS: Final = "plan_stops"
 CONF_STATUS_TOPIC: Final = "status_topic"
+CONF_THIN_AT_LIMIT: Final = "thin_at_limit"
 
 DEFAULT_CLIENT_ID_BASE: Final = "homesync"
 DEFAULT_PREFIX: Final = "homesync"
@@ -81,4 +93,12 @@ DEFAULT_OPTIONS: Final[dict[str, int | str | list[str]]] = {
     CONF_PARALLEL_UPDATES: 2,
     CONF_FIRMWARE_CATALOGUE: "",
     CONF_FIRMWARE_HOSTS: [],
+    CONF_ALERT_DISCONNECTED: 5,  # minutes; of all alerts, 0 is never
+    CONF_ALERT_CONNECT_FAILURES: 10,  # percent
+    CONF_ALERT_PUBLISH_FAILURES: 5,  # percent
+    CONF_ALERT_QUEUE_AGE: 15,  # minutes
+    CONF_ALERT_BAD_MESSAGES: 10,  # a minute
+    CONF_ALERT_DATA: 80,  # percent of the plan
+    CONF_ALERT_CONNECTIONS: 80,  # percent of the plan
+    CONF_THIN_AT_LIMIT: False,
 }

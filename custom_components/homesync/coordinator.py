@@ -8,6 +8,7 @@ them, so new nodes and metrics appear without a reload.
 from collections.abc import Callable
 from functools import partial
 import logging
+from sys import intern
 import time
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
@@ -16,6 +17,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .alerts import HouseholdAlerts
 from .broker import learned, learned_data, option, timing
 from .client import (
     ASKS_FOR_CREDENTIALS,
@@ -44,6 +46,7 @@ from .const import (
     CONF_NEW_NODES,
     CONF_PARALLEL_UPDATES,
     CONF_PREFIX,
+    CONF_THIN_AT_LIMIT,
     DOMAIN,
     NEW_NODES_ASK,
 )
@@ -53,7 +56,9 @@ from .firmware_updates import FirmwareUpdates
 from .issues import HouseholdIssues
 from .new_nodes import NewNodes
 from .outcomes import announce
+from .plan import chosen_plan, month_of
 from .queued import QueuedCommands
+from .statistics_store import StatisticsStore
 
 _LOGGER = logging.getLogger(__name__)
 _LEARNED = (CONF_LEARNED_TRANSPORT, CONF_LEARNED_VERSION)
@@ -101,15 +106,22 @@ class HomeSyncCoordinator:
                     per_household=option(entry, CONF_COMMANDS_PER_HOUSEHOLD),
                     updates=option(entry, CONF_PARALLEL_UPDATES),
                 ),
+                plan=chosen_plan(entry),
+                thin_at_limit=option(entry, CONF_THIN_AT_LIMIT),
             ),
             broker,
             _LOGGER,
             learned=learned(entry.data),
             timing=timing(entry.options),
             spread=_spread(hass),
+            month_of=month_of,
         )
         self._issues = HouseholdIssues(hass, entry)
+        self.alerts = HouseholdAlerts(
+            hass, entry, self.household, self._issues, self._update_household
+        )
         self._queued = QueuedCommands(hass, entry, self.household, self._issues)
+        self._statistics = StatisticsStore(hass, entry, self.household.statistics, self._issues)
         self.firmware = FirmwareUpdates(
             hass, entry, self.household, self._issues, self._on_catalogue
         )
@@ -126,16 +138,17 @@ class HomeSyncCoordinator:
         """Whether the nodes' values count."""
         return self.household.reachable
 
-    def restore(self) -> None:
-        """Take up the nodes and keys of the last run from the registries."""
+    async def async_restore(self) -> None:
+        """Take up the nodes and keys of the last run from the registries, and its statistics."""
         self._issues.clear()
+        await self._statistics.async_restore()
         entry_id = self.entry.entry_id
         for entity in er.async_entries_for_config_entry(er.async_get(self._hass), entry_id):
             _, _, target = entity.unique_id.partition("/")
             node_id, _, key = target.partition("/")
             if key:
-                self.household.restore_node(node_id)
-                self.entities.announce(node_id, (key,))
+                node = self.household.restore_node(node_id)
+                self.entities.announce(node.node_id, (intern(key),))
         for node_id, told in self.devices.known():
             self.devices.register(node_id)
             self.household.restore_node(node_id)
@@ -152,14 +165,18 @@ class HomeSyncCoordinator:
             self.household.accepts = NewNodes(self._hass, self.entry).is_accepted
         await self._queued.async_restore()
         self.firmware.start()
+        self._statistics.start()
+        self.alerts.start()
         self.household.start()
 
     async def stop(self, _event: Event | None = None) -> None:
         """End the connection; nothing is left afterwards."""
         self.firmware.stop()
+        self.alerts.stop()
         await self.household.stop()
         self.entities.close()
         await self._queued.async_close()
+        await self._statistics.async_close()
         self._issues.clear()
 
     async def async_install(
@@ -215,6 +232,7 @@ class HomeSyncCoordinator:
             self.entry.async_start_reauth(self._hass)
         if state not in (ConnectionState.STOPPING, ConnectionState.STOPPED):
             self._issues.update(self.household)
+            self.alerts.look()
         self._update_household()
 
     def _tell_reachable(self) -> None:

@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
 from .broker import option
-from .client import Cause, ConnectError, ConnectionState, Household, MqttVersion
+from .client import Alert, Cause, ConnectError, ConnectionState, Household, MqttVersion
 from .const import (
     CONF_CLIENT_CERTIFICATE,
     CONF_MAX_NODES,
@@ -27,7 +27,14 @@ _LOGGER = logging.getLogger(__name__)
 _DAY = 86_400.0
 _WARN_DAYS = 14
 
+THINNED = "telemetry_thinned"
+
 type Placeholders = dict[str, str]
+
+
+def alert_key(alert: Alert) -> str:
+    """Name an alert: its issue, its sensor and the option with its threshold."""
+    return f"alert_{alert.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,9 @@ _REPORTED = {
         _Kind("outbox_unreadable", _never, severity=ir.IssueSeverity.ERROR),
         _Kind("outbox_not_written", _never, severity=ir.IssueSeverity.ERROR),
         _Kind("outbox_not_storable", _never),
+        _Kind("statistics_lost", _never),
+        *(_Kind(alert_key(alert), _never) for alert in Alert),
+        _Kind(THINNED, _never),
     )
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     Selector,
     TextSelector,
     TextSelectorConfig,
@@ -20,6 +21,13 @@ import voluptuous as vol
 from .broker_form import choice, nest, number
 from .client import InvalidSettingError
 from .const import (
+    CONF_ALERT_BAD_MESSAGES,
+    CONF_ALERT_CONNECT_FAILURES,
+    CONF_ALERT_CONNECTIONS,
+    CONF_ALERT_DATA,
+    CONF_ALERT_DISCONNECTED,
+    CONF_ALERT_PUBLISH_FAILURES,
+    CONF_ALERT_QUEUE_AGE,
     CONF_COMMANDS_PER_HOUSEHOLD,
     CONF_COMMANDS_PER_NODE,
     CONF_CONNECT_TIMEOUT,
@@ -32,7 +40,12 @@ from .const import (
     CONF_MAX_NODES,
     CONF_NEW_NODES,
     CONF_PARALLEL_UPDATES,
+    CONF_PLAN_BOTH_WAYS,
+    CONF_PLAN_CONNECTIONS,
+    CONF_PLAN_DATA,
+    CONF_PLAN_STOPS,
     CONF_STATUS_TOPIC,
+    CONF_THIN_AT_LIMIT,
     DEFAULT_OPTIONS,
     NEW_NODES_ADD,
     NEW_NODES_ASK,
@@ -40,6 +53,7 @@ from .const import (
     STATUS_TOPIC_HOMESYNC,
 )
 from .firmware import catalogue_host, normalise_host
+from .plan import usual_plan
 
 _BEHAVIOUR: dict[str, Selector[Any]] = {
     CONF_GRACE_TIME: number(0, 3600, "s"),
@@ -65,12 +79,29 @@ _SECTIONS: dict[str, dict[str, Selector[Any]]] = {
         CONF_FIRMWARE_HOSTS: TextSelector(TextSelectorConfig(multiple=True)),
         CONF_PARALLEL_UPDATES: number(1, 10),
     },
+    "plan": {
+        CONF_PLAN_DATA: number(0, 100_000, "GB", step=0.1),
+        CONF_PLAN_CONNECTIONS: number(0, 1_000_000),
+        CONF_PLAN_BOTH_WAYS: BooleanSelector(),
+        CONF_PLAN_STOPS: BooleanSelector(),
+        CONF_THIN_AT_LIMIT: BooleanSelector(),
+    },
+    "alerts": {
+        CONF_ALERT_DISCONNECTED: number(0, 1440, "min"),
+        CONF_ALERT_CONNECT_FAILURES: number(0, 100, "%"),
+        CONF_ALERT_PUBLISH_FAILURES: number(0, 100, "%"),
+        CONF_ALERT_QUEUE_AGE: number(0, 1440, "min"),
+        CONF_ALERT_BAD_MESSAGES: number(0, 1000, "/min"),
+        CONF_ALERT_DATA: number(0, 100, "%"),
+        CONF_ALERT_CONNECTIONS: number(0, 100, "%"),
+    },
 }
 
 
 def _fields(selectors: Mapping[str, Selector[Any]]) -> VolDictType:
+    # What has no default of its own follows the preset.
     return {
-        vol.Optional(key, default=DEFAULT_OPTIONS[key]): selector
+        vol.Optional(key, default=DEFAULT_OPTIONS.get(key, vol.UNDEFINED)): selector
         for key, selector in selectors.items()
     }
 
@@ -91,13 +122,14 @@ class HomeSyncOptionsFlow(OptionsFlow):
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for all options; the entry's listener reloads it."""
-        shown: Mapping[str, Any] = self.config_entry.options
+        plan = usual_plan(self.config_entry)
+        shown: Mapping[str, Any] = {**plan, **self.config_entry.options}
         errors: dict[str, str] = {}
         detail = ""
         if user_input is not None:
             shown = _flat(user_input)
             try:
-                return self.async_create_entry(data=_checked(shown))
+                return self.async_create_entry(data=_unlike(plan, _checked(shown)))
             except InvalidSettingError as err:
                 errors["base"] = f"invalid_{err.field}"
                 detail = str(err)
@@ -114,7 +146,15 @@ def _flat(typed: Mapping[str, Any]) -> dict[str, Any]:
     flat = dict(DEFAULT_OPTIONS)
     for key, value in typed.items():
         flat |= value if key in _SECTIONS else {key: value}
-    return {key: int(value) if isinstance(value, float) else value for key, value in flat.items()}
+    return {
+        key: int(value) if isinstance(value, float) and key != CONF_PLAN_DATA else value
+        for key, value in flat.items()
+    }
+
+
+def _unlike(usual: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is as usual, so that it follows when that changes."""
+    return {key: value for key, value in options.items() if key not in usual or value != usual[key]}
 
 
 def _checked(options: Mapping[str, Any]) -> dict[str, Any]:

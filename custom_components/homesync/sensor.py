@@ -1,4 +1,4 @@
-"""What nodes measure and what is known of nodes and households."""
+"""What nodes measure and what is known of them; the household's own sensors are elsewhere."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,128 +8,28 @@ from typing import override
 from homeassistant.components.sensor import (
     RestoreSensor,
     SensorDeviceClass,
-    SensorEntity,
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.components.sensor.const import UNIT_CONVERTERS
-from homeassistant.const import SIGNAL_STRENGTH_DECIBELS_MILLIWATT, EntityCategory, UnitOfTime
+from homeassistant.components.sensor.const import (
+    DOMAIN as SENSOR_DOMAIN,
+    UNIT_CONVERTERS,
+    UNITS_PRECISION,
+)
+from homeassistant.const import SIGNAL_STRENGTH_DECIBELS_MILLIWATT, EntityCategory
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .client import (
-    LAST_BOOT,
-    LAST_SEEN,
-    RSSI,
-    ConnectionState,
-    Household,
-    NodeState,
-    Transport,
-    telemetry_key,
-)
+from .client import LAST_BOOT, LAST_SEEN, RSSI, NodeState, telemetry_key
 from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator
-from .entity import HouseholdEntity, NodeEntity
-from .issues import client_certificate_expires
+from .entity import NodeEntity
+from .figure_sensors import figure_sensors
+from .household_sensors import household_sensors
 
 PARALLEL_UPDATES = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class HouseholdSensorDescription(SensorEntityDescription):
-    """A figure of a household; `needs_link` tells that it means nothing without one."""
-
-    value_fn: Callable[[Household], str | int | float | datetime | None]
-    attributes_fn: Callable[[Household], dict[str, str]] | None = None
-    needs_link: bool = False
-
-
-def _connection_attributes(household: Household) -> dict[str, str]:
-    """Tell why there is no connection: a cause that is translated, and words."""
-    error = household.error
-    if error is None:
-        return {"cause": "none", "reason": ""}
-    return {"cause": error.cause, "reason": str(error)}
-
-
-def _transport(household: Household) -> str | None:
-    """Name the way that is in use: TCP or WebSocket, plain or secured."""
-    if household.terms is None or household.state is not ConnectionState.CONNECTED:
-        return None
-    secured = "secure_" if household.secured else ""
-    return f"{secured}{household.terms.transport}"
-
-
-def _round_trip(household: Household) -> float | None:
-    echo = household.echo
-    if echo is None or echo.round_trip is None:
-        return None
-    return round(echo.round_trip * 1000, 1)
-
-
-def _certificate_expires(household: Household) -> datetime | None:
-    ends = household.certificate_expires
-    return None if ends is None else dt_util.utc_from_timestamp(ends)
-
-
-TRANSPORTS = [f"{secured}{transport}" for transport in Transport for secured in ("", "secure_")]
-
-CLIENT_CERTIFICATE = SensorEntityDescription(
-    key="client_certificate_expires",
-    translation_key="client_certificate_expires",
-    device_class=SensorDeviceClass.TIMESTAMP,
-    entity_category=EntityCategory.DIAGNOSTIC,
-    entity_registry_enabled_default=False,
-)
-
-HOUSEHOLD_SENSORS = (
-    HouseholdSensorDescription(
-        key="transport",
-        translation_key="transport",
-        device_class=SensorDeviceClass.ENUM,
-        options=TRANSPORTS,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=_transport,
-        needs_link=True,
-    ),
-    HouseholdSensorDescription(
-        key="round_trip",
-        translation_key="round_trip",
-        device_class=SensorDeviceClass.DURATION,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfTime.MILLISECONDS,
-        suggested_display_precision=1,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=_round_trip,
-        needs_link=True,
-    ),
-    HouseholdSensorDescription(
-        key="certificate_expires",
-        translation_key="certificate_expires",
-        device_class=SensorDeviceClass.TIMESTAMP,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value_fn=_certificate_expires,
-        needs_link=True,
-    ),
-    HouseholdSensorDescription(
-        key="connection_state",
-        translation_key="connection_state",
-        device_class=SensorDeviceClass.ENUM,
-        options=[state.value for state in ConnectionState],
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda household: household.state.value,
-        attributes_fn=_connection_attributes,
-    ),
-    HouseholdSensorDescription(
-        key="nodes_online",
-        translation_key="nodes_online",
-        state_class=SensorStateClass.MEASUREMENT,
-        value_fn=lambda household: sum(node.online for node in household.nodes.values()),
-        needs_link=True,
-    ),
-)
 
 
 def _measured(
@@ -204,11 +104,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the household's sensors now and the nodes' when their values are first heard."""
-    async_add_entities(
-        HouseholdSensor(entry.runtime_data, description) for description in HOUSEHOLD_SENSORS
-    )
-    if (ends := client_certificate_expires(entry)) is not None:
-        async_add_entities([ClientCertificateSensor(entry.runtime_data, ends)])
+    async_add_entities([*household_sensors(entry), *figure_sensors(hass, entry)])
     entry.runtime_data.add_platform(_build, async_add_entities)
 
 
@@ -221,33 +117,6 @@ def _build(coordinator: HomeSyncCoordinator, node_id: str, key: str) -> Entity |
     if telemetry_key(metric_name) != key:
         return None
     return OtherMetricSensor(coordinator, node_id, key, metric_name)
-
-
-class HouseholdSensor(HouseholdEntity, SensorEntity):
-    """A figure of the household."""
-
-    entity_description: HouseholdSensorDescription
-
-    @override
-    def _take(self) -> None:
-        description = self.entity_description
-        household = self.coordinator.household
-        self._attr_native_value = description.value_fn(household)
-        self._attr_available = self.coordinator.reachable or not description.needs_link
-        if description.attributes_fn is not None:
-            self._attr_extra_state_attributes = dict(description.attributes_fn(household))
-
-
-class ClientCertificateSensor(HouseholdEntity, SensorEntity):
-    """When the certificate ends by which the broker knows the household."""
-
-    def __init__(self, coordinator: HomeSyncCoordinator, ends: float) -> None:
-        super().__init__(coordinator, CLIENT_CERTIFICATE)
-        self._attr_native_value = dt_util.utc_from_timestamp(ends)
-
-    @override
-    def _take(self) -> None:
-        """It changes with the settings only, and these start the household anew."""
 
 
 class ValueSensor(NodeEntity, RestoreSensor):
@@ -269,6 +138,25 @@ class ValueSensor(NodeEntity, RestoreSensor):
         # The registry takes the unit down before the entity is added.
         if (value := self.node.values.get(key)) is not None and value.value is not None:
             self._adopt_unit(value.unit)
+
+    @override
+    def get_initial_entity_options(self) -> er.EntityOptionsType | None:
+        # What Home Assistant finds there it need not write, with one more event, afterwards.
+        options = super().get_initial_entity_options()
+        precision = self._usual_precision()
+        if precision is None:
+            return options
+        return {**(options or {}), SENSOR_DOMAIN: {"suggested_display_precision": precision}}
+
+    def _usual_precision(self) -> int | None:
+        """How many decimals are shown, None where that depends on another unit."""
+        unit = self.unit_of_measurement
+        if (precision := self.suggested_display_precision) is not None:
+            return precision if unit == self.native_unit_of_measurement else None
+        if (device_class := self.device_class) not in UNITS_PRECISION:
+            return None
+        usual_unit, precision = UNITS_PRECISION[device_class]
+        return precision if unit == usual_unit else None
 
     @override
     def _take(self, node: NodeState) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Self
+from typing import Any, Self
 
 import gmqtt  # type: ignore[import-untyped]  # it has no types
 
@@ -21,14 +21,12 @@ from ..transport.link import LOGGER, until
 class Home:
     """Connected while entered; reconnects when it may, at once."""
 
-    def __init__(
-        self, mosquitto: Mosquitto, home_id: str = "villa", *, max_nodes: int = 100
-    ) -> None:
+    def __init__(self, mosquitto: Mosquitto, home_id: str = "villa", **settings: Any) -> None:
         self.changes: list[tuple[str, str]] = []
         self.may_reconnect = asyncio.Event()
         self.may_reconnect.set()
         self.household = Household(
-            HouseholdSettings(name=home_id, home_id=home_id, max_nodes=max_nodes),
+            HouseholdSettings(name=home_id, home_id=home_id, **settings),
             BrokerSettings(host=mosquitto.host, port=mosquitto.port, client_id=f"hs-{home_id}"),
             LOGGER,
             sleep=self._sleep,

@@ -53,6 +53,24 @@ def test_a_month_begins_where_its_zone_says() -> None:
     assert berlin_month_of(at("2026-10-31T23:30"))[0] == "2026-11"
 
 
+def test_a_month_follows_its_zone_wherever_that_moves() -> None:
+    in_berlin = True
+
+    def month_of(now: float) -> tuple[str, float, float]:
+        return berlin_month_of(now) if in_berlin else utc_month_of(now)
+
+    ledger = MonthLedger(month_of)
+    noon = at("2026-10-15T12:00")
+    assert ledger.update(noon, 10).begin == at("2026-10-01", BERLIN)
+    in_berlin = False
+    moved = ledger.update(noon + 10, 15)
+    assert (moved.key, moved.begin, moved.end) == utc_month_of(noon)
+    assert (moved.counted_from, moved.bytes_before) == (noon, 10)
+    in_berlin = True
+    late = at("2026-10-31T23:30")
+    assert (ledger.update(late, 30).key, ledger.last_bytes()) == ("2026-11", 20)
+
+
 def test_a_new_month_begins_with_nothing_and_the_last_ones_total_is_kept() -> None:
     book = Month10("2026-10-15", "2026-10-31T23:59:59")
     told = book.look("2026-11-01", 5)

@@ -200,8 +200,35 @@ def test_what_is_no_state_is_refused_and_nothing_else_happens(content: Any) -> N
     assert read_state(state.fields()) == state
 
 
-@pytest.mark.parametrize("value", [-1, True, "1", None, float("nan"), float("inf"), [1]])
-def test_a_counter_is_a_number_that_is_not_negative(value: Any) -> None:
-    fields = {"counters": {"traffic": {"sent": value}}, "since": 0, "month": None}
+def with_counters(counters: Any) -> dict[str, Any]:
+    return {"counters": counters, "since": 0, "month": None, "last_month": None}
+
+
+@pytest.mark.parametrize(
+    "value", [-1, True, "1", None, float("nan"), float("inf"), 1e300, 10**400, [1]]
+)
+def test_a_counter_is_a_number_that_is_neither_negative_nor_huge(value: Any) -> None:
     with pytest.raises(InvalidSettingError):
-        read_state({**fields, "last_month": None})
+        read_state(with_counters({"traffic": {"sent": value}}))
+
+
+@pytest.mark.parametrize(
+    "counters",
+    [
+        {"traffic": {f"counter_{n}": n for n in range(2000)}},
+        {f"source_{n}": {} for n in range(2001)},
+        {f"source_{n}": {f"counter_{m}": 1 for m in range(50)} for n in range(40)},
+        {"x" * 201: {}},
+        {"traffic": {"x" * 201: 1}},
+        {"traffic": {"": 1}},
+    ],
+    ids=["counters", "sources", "together", "long source", "long counter", "nameless"],
+)
+def test_names_are_bounded_in_number_and_length(counters: Any) -> None:
+    with pytest.raises(InvalidSettingError):
+        read_state(with_counters(counters))
+
+
+def test_as_many_counters_as_can_be_are_read() -> None:
+    counters = {"x" * 200: {f"counter_{n}": n for n in range(1999)}}
+    assert read_state(with_counters(counters)).counters == counters

@@ -118,7 +118,7 @@ async def test_a_household_is_told_without_any_name(
     assert told["statistics"]["connection"]["transport"] == "tcp"
     assert "url" not in told["statistics"]["connection"]
     assert told["statistics"]["others"] == 0
-    assert told["entities"]["enabled"]["binary_sensor"] == 3
+    assert told["entities"]["enabled"]["binary_sensor"] == 8
     assert [node["node"] for node in told["nodes"]] == [1, 2]
 
 

@@ -33,8 +33,22 @@ DEFAULTS = {
     "parallel_updates": 2,
     "firmware_catalogue": "",
     "firmware_hosts": [],
+    "alert_disconnected": 5,
+    "alert_connect_failures": 10,
+    "alert_publish_failures": 5,
+    "alert_queue_age": 15,
+    "alert_bad_messages": 10,
+    "alert_data": 80,
+    "alert_connections": 80,
+    "thin_at_limit": False,
 }
-SECTIONS = ("connection", "commands", "firmware")
+NO_PLAN = {
+    "plan_data": 0,
+    "plan_connections": 0,
+    "plan_both_ways": False,
+    "plan_stops": False,
+}
+SECTIONS = ("connection", "commands", "firmware", "plan", "alerts")
 
 
 async def configure(hass: HomeAssistant, entry: MockConfigEntry, **typed: Any) -> ConfigFlowResult:
@@ -52,7 +66,7 @@ async def test_the_form_shows_what_holds(
 
     assert result["type"] is FlowResultType.FORM
     assert result["step_id"] == "init"
-    assert suggested(result) == options
+    assert suggested(result) == NO_PLAN | options
 
 
 async def test_without_options_the_defaults_are_proposed(
@@ -62,7 +76,7 @@ async def test_without_options_the_defaults_are_proposed(
 
     result = await hass.config_entries.options.async_init(entry.entry_id)
 
-    assert suggested(result) == {}
+    assert suggested(result) == NO_PLAN
     schema = result["data_schema"]
     assert schema is not None
     nested = schema({section: {} for section in SECTIONS})
@@ -111,7 +125,7 @@ async def test_changed_options_are_kept_as_whole_numbers_and_applied_by_a_reload
 
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert entry.options == DEFAULTS | {"grace_time": 5, "max_nodes": 2, "commands_per_node": 3}
-    words = {"new_nodes", "status_topic", "firmware_catalogue", "firmware_hosts"}
+    words = {"new_nodes", "status_topic", "firmware_catalogue", "firmware_hosts", "thin_at_limit"}
     assert {key for key, value in entry.options.items() if type(value) is not int} == words
     assert coordinator(entry) is not before
     await until(hass, lambda: state(hass, entry, "switch", "plug-2", "status/relay") == "on")
@@ -140,9 +154,16 @@ async def test_changed_options_are_kept_as_whole_numbers_and_applied_by_a_reload
         {"commands": {"commands_per_node": 9}},
         {"commands": {"commands_per_household": 0}},
         {"commands": {"commands_per_household": 21}},
+        {"plan": {"plan_data": -0.1}},
+        {"plan": {"plan_data": 100_001}},
+        {"plan": {"plan_connections": -1}},
         {"firmware": {"parallel_updates": 0}},
         {"firmware": {"parallel_updates": 11}},
         {"firmware": {"firmware_hosts": "firmware.example"}},
+        {"alerts": {"alert_disconnected": -1}},
+        {"alerts": {"alert_disconnected": 1441}},
+        {"alerts": {"alert_connect_failures": 101}},
+        {"alerts": {"alert_bad_messages": 1001}},
     ],
 )
 async def test_options_out_of_range_are_refused(

@@ -20,6 +20,8 @@ from custom_components.homesync import (
     button,
     config_flow,
     errors,
+    figure_sensors,
+    household_sensors,
     issues,
     light,
     options_flow,
@@ -45,12 +47,18 @@ ICONS: dict[str, Any] = json.loads((FOLDER / "icons.json").read_text())
 SERVICES: dict[str, Any] = yaml.safe_load((FOLDER / "services.yaml").read_text())
 
 DESCRIPTIONS: dict[str, list[EntityDescription]] = {
-    "binary_sensor": [binary_sensor.CONNECTED, binary_sensor.NODE_ONLINE],
+    "binary_sensor": [
+        binary_sensor.CONNECTED,
+        *binary_sensor.ALERTS.values(),
+        binary_sensor.TELEMETRY_THINNED,
+        binary_sensor.NODE_ONLINE,
+    ],
     "button": [button.RECONNECT, *button.NODE_BUTTONS.values()],
     "light": [light.LED_LIGHT],
     "sensor": [
-        *sensor.HOUSEHOLD_SENSORS,
-        sensor.CLIENT_CERTIFICATE,
+        *household_sensors.HOUSEHOLD_SENSORS,
+        household_sensors.CLIENT_CERTIFICATE,
+        *figure_sensors.FIGURES,
         *sensor.VALUE_SENSORS.values(),
         *sensor.TIME_SENSORS.values(),
         sensor.OTHER_METRIC,
@@ -172,6 +180,15 @@ def test_exceptions_have_texts_that_can_be_filled_in() -> None:
 
 
 KINDS = {kind.key: kind for kind in (*issues._KINDS, *issues._REPORTED.values())}
+OF_ALERTS = {
+    "alert_disconnected": {"reason"},
+    "alert_connect_failures": {"failed", "attempts"},
+    "alert_publish_failures": {"failed", "messages"},
+    "alert_queue_age": {"waiting"},
+    "alert_bad_messages": {"malformed", "refused"},
+    "alert_data": {"used", "forecast"},
+    "alert_connections": {"connections", "limit"},
+}
 OF_ISSUES = {
     "certificate_ended": {"reason"},
     "certificate_ends": {"days"},
@@ -188,10 +205,12 @@ OF_ISSUES = {
     "outbox_not_written": {"reason", "file"},
     "outbox_not_storable": {"reason", "file"},
     "retained_commands": {"count", "topic"},
+    "statistics_lost": {"reason"},
     "other_server": {"server"},
     "older_mqtt": {"reason"},
     "subscription_refused": {"reason"},
     "unproven": {"filters"},
+    **{key: {"threshold", *told} for key, told in OF_ALERTS.items()},
 }
 
 

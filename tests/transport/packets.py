@@ -57,6 +57,18 @@ def suback(version: int, packet_id: int, *codes: int) -> bytes:
     return packet(0x90, packet_id.to_bytes(2) + _properties(version, b"") + bytes(codes))
 
 
+def read_filters(whole: bytes, version: int) -> list[str]:
+    """Return the filters of a SUBSCRIBE or UNSUBSCRIBE."""
+    options = 1 if whole[0] == SUBSCRIBE else 0
+    rest = body_of(whole)[2 if version == 4 else 3 :]
+    filters = []
+    while rest:
+        end = 2 + int.from_bytes(rest[:2])
+        filters.append(rest[2:end].decode())
+        rest = rest[end + options :]
+    return filters
+
+
 def unsuback(version: int, packet_id: int, *codes: int) -> bytes:
     body = packet_id.to_bytes(2)
     return packet(0xB0, body + b"\0" + bytes(codes) if version == 5 else body)

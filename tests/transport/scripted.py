@@ -52,7 +52,8 @@ class Peer:
         whole = await self.packet()
         if whole:
             packet_id = int.from_bytes(packets.body_of(whole)[:2])
-            self.send(packets.suback(self.version, packet_id, *(codes or (0, 1, 1))))
+            count = len(packets.read_filters(whole, self.version))
+            self.send(packets.suback(self.version, packet_id, *(codes or (0, 1, 1)[-count:])))
 
     async def serve(self, *, echo: bool = False, ack: bool = True) -> None:
         """Answer everything until the client is gone; `echo` sends back what it publishes."""

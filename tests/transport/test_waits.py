@@ -5,7 +5,12 @@ from itertools import pairwise
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.homesync.client import BrokerSettings, Cause, ConnectionState
+from custom_components.homesync.client import (
+    BrokerSettings,
+    Cause,
+    ConnectionState,
+    WebSocketSettings,
+)
 from custom_components.homesync.client.transport.backoff import Backoff
 from custom_components.homesync.client.transport.keepalive import KeepAlive, Verdict
 from custom_components.homesync.client.transport.packets import MqttVersion, read_connack
@@ -159,9 +164,17 @@ def test_connected_is_reached_from_connecting_alone() -> None:
         assert next_one in LEGAL[one]
 
 
-def test_s06_the_password_does_not_show() -> None:
+def test_s06_neither_user_name_nor_secrets_show() -> None:
     settings = BrokerSettings(
-        host="h", port=1, client_id="c", username="u", password="canary", tls=None
+        host="h",
+        port=1,
+        client_id="c",
+        username="canary-user",
+        password="canary-password",
+        tls=None,
+        websocket=WebSocketSettings(
+            port=2, path="/mqtt?token=canary-path", headers={"Authorization": "canary-header"}
+        ),
     )
     assert "canary" not in repr(settings)
     assert "canary" not in str(settings)

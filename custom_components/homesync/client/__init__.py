@@ -5,6 +5,7 @@ These names are all that the integration may import.
 
 from ssl import SSLContext
 
+from .alerts import Alert, Alerts, Thresholds
 from .commands import (
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT,
@@ -89,6 +90,7 @@ from .transport.presets import PRESETS, Plan, Preset
 from .transport.reasons import ASKS_FOR_CREDENTIALS
 from .transport.settings import BrokerSettings, Timing, Transport, WebSocketSettings
 from .transport.state import ConnectionState
+from .transport.statistics import DISCONNECT_REASONS
 from .transport.tls import TlsSettings, build_context
 
 __all__ = [
@@ -98,6 +100,7 @@ __all__ = [
     "DEFAULT_RETRIES",
     "DEFAULT_TIMEOUT",
     "DEFAULT_TTL",
+    "DISCONNECT_REASONS",
     "EFFECTS",
     "FIRMWARE",
     "HARDWARE",
@@ -115,6 +118,8 @@ __all__ = [
     "RELAY",
     "RESTART",
     "RSSI",
+    "Alert",
+    "Alerts",
     "BrokerSettings",
     "BudgetStatistics",
     "Cause",
@@ -172,6 +177,7 @@ __all__ = [
     "StatisticsState",
     "Step",
     "StoredCommand",
+    "Thresholds",
     "Timing",
     "TlsSettings",
     "TooLargeError",

@@ -28,7 +28,8 @@ from .protocol.topics import check_topic, is_command_topic, is_topic
 from .records import Installation, LeftOver, Publication, StatusValue
 from .retained import RetainedScan
 from .statistics_keeper import Observed, Statistics
-from .statistics_month import MonthOf, utc_month_of
+from .statistics_month import BudgetStatistics, MonthOf, utc_month_of
+from .thinning import Thinning
 from .transport.echo import EchoResult
 from .transport.packets import BrokerLimits
 from .transport.policy import NOTHING_LEARNED, Learned
@@ -50,7 +51,8 @@ type ChangeListener = Callable[[NodeState, tuple[str, ...]], None]
 class HouseholdSettings:
     """What makes a household; `name` is for people and logs.
 
-    For `grace_time` seconds after a loss its nodes still count as reachable.
+    For `grace_time` seconds after a loss its nodes still count as reachable. With
+    `thin_at_limit` telemetry is thinned out once the data of a plan that stops is used up.
     """
 
     name: str
@@ -60,6 +62,7 @@ class HouseholdSettings:
     grace_time: float = 30.0
     limits: Limits = field(default_factory=Limits)
     plan: Plan = field(default_factory=Plan)
+    thin_at_limit: bool = False
 
 
 def subscriptions_of(dialect: HomeSyncDialect) -> Subscriptions:
@@ -75,7 +78,8 @@ class Household:
 
     `commands` is the way of every command. `accepts(node_id)` decides on nodes heard for
     the first time; `on_node_refused(node_id)` is told of those that have no room,
-    `on_stored()` that the commands which outlive a restart changed.
+    `on_stored()` that the commands which outlive a restart changed. `plan` is what its
+    broker allows; `thins` tells whether telemetry may be thinned out to keep to it.
     """
 
     def __init__(
@@ -97,6 +101,8 @@ class Household:
         self.on_node_refused: Callable[[str], None] = _nobody_cares
         self.on_stored: Callable[[], None] = _nobody_cares
         self.retained_commands: tuple[str, ...] = ()
+        self.plan = plan = settings.plan
+        self.thins = settings.thin_at_limit and plan.stops and plan.bytes_a_month is not None
         self._secured = broker.tls is not None
         self._wall_clock = wall_clock
         self._debug = partial(logger.debug, "Household %s: %r", settings.name)
@@ -136,6 +142,7 @@ class Household:
         )
         self.statistics = self._statistics(settings, logger, month_of)
         self._scan = RetainedScan(self._session, sleep)
+        self._thinning = Thinning(self._session, (self._dialect.telemetry,))
         self._search: asyncio.Task[None] | None = None
         self._cut_searches = 0
         self._last_state = self._session.state
@@ -197,6 +204,11 @@ class Household:
         return self._session.certificate_expires
 
     @property
+    def thinned(self) -> bool:
+        """Whether telemetry comes in short windows only."""
+        return self._thinning.on
+
+    @property
     def counts(self) -> dict[str, int]:
         """What was refused, skipped or superseded, and how commands ended, by cause."""
         counts = self._complaints.counts + self._model.counts + self.commands.counts
@@ -241,9 +253,14 @@ class Household:
         """End the connection and connect again, or try at once if there is none."""
         self._session.reconnect()
 
+    def keep_to_plan(self, used: BudgetStatistics) -> None:
+        """Thin telemetry out while the plan's data is used up, if the settings say so."""
+        self._thinning.switch(on=self.thins and used.share is not None and used.share >= 1)
+
     async def stop(self) -> None:
         """End everything; open commands end as cancelled, queued ones rest as stored."""
         self._grace.stop()
+        self._thinning.stop()
         self._end_search()
         self.commands.stop()
         await self._session.stop()

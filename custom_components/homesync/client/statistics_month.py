@@ -99,6 +99,9 @@ class MonthLedger:
             mark = _begin(found, counted_from=found.begin, total=total)
         if found.key == mark.key:
             self._behind = 0.0
+            if (found.begin, found.end) != (mark.begin, mark.end):
+                # The same month in another time zone.
+                mark = replace(mark, begin=found.begin, end=found.end)
         else:
             self._behind += min(max(step, 0.0), _LONGEST_STEP)
             if self._behind >= _DAY:

@@ -15,6 +15,7 @@ from .topics import ECHO_NODE, HouseholdTopics, NodeTopic, is_id
 
 _TELEMETRY, _STATUS, _RESPONSE, _COMMAND = "telemetry", "status", "response", "command"
 _MAX_UNIT = 32
+_BEST_QUALITY = 100
 _UNKNOWN_RANGE = (-1e15, 1e15)
 
 
@@ -45,6 +46,11 @@ class HomeSyncDialect:
             (self._topics.filter(branch), f"{self._topics.root}/{ECHO_NODE}/{branch}/{leaf}")
             for branch, leaf in ((_TELEMETRY, "echo"), (_STATUS, "online"), (_RESPONSE, "command"))
         )
+
+    @property
+    def telemetry(self) -> str:
+        """The filter of all readings; the first to do without."""
+        return self._topics.filter(_TELEMETRY)
 
     @property
     def commands(self) -> str:
@@ -89,8 +95,12 @@ class HomeSyncDialect:
         content = load(payload)
         at, stamped = read_time(content, arrival)
         unit, low, high = _read_unit(target.leaf, content.get("unit"))
-        quality = read_optional(content, "quality", _read_quality, complain)
-        value = read_number(content.get("value"), "value", low, high)
+        quality, value = content.get("quality"), content.get("value")
+        # Asked here, as nearly all are right; calls are for what is wrong, and tell it.
+        if type(quality) is not int or not 0 <= quality <= _BEST_QUALITY:
+            quality = read_optional(content, "quality", _read_quality, complain)
+        if type(value) is not float or not low <= value <= high:
+            value = read_number(value, "value", low, high)
         return Reading(target.node_id, target.leaf, value, unit, quality, at, stamped)
 
     def encode_command(
@@ -117,7 +127,7 @@ class HomeSyncDialect:
 
 
 def _read_quality(value: Any, name: str) -> int:
-    return round(read_number(value, name, 0, 100))
+    return round(read_number(value, name, 0, _BEST_QUALITY))
 
 
 def _read_unit(metric: str, given: Any) -> tuple[str | None, float, float]:

@@ -288,7 +288,7 @@ class Connection(ByteReceiver):
             raise self.closed.result()
 
     async def _say_goodbye(self) -> None:
-        filters = [topic_filter for topic_filter, _ in self._subscriptions.filters]
+        filters = self._subscriptions.names
         if filters and not self._settings.session_expiry:
             packet_id = self._engine.unsubscribe(filters)
             try:

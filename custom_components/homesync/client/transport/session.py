@@ -69,6 +69,7 @@ class MqttSession:
         self._rest: asyncio.Future[None] | None = None
         self._leave: asyncio.Future[str] | None = None
         self._listening: set[str] = set()
+        self._left_out: frozenset[str] = frozenset()
         self._told_down = False
         self._paused = False
 
@@ -97,7 +98,7 @@ class MqttSession:
         """How many filters the present connection is subscribed to."""
         if self.state is not ConnectionState.CONNECTED:
             return 0
-        return len(self._subscriptions.filters) + len(self._listening)
+        return len(self._wanted.filters) + len(self._listening)
 
     @property
     def url(self) -> str:
@@ -167,7 +168,7 @@ class MqttSession:
         Raises NotConnectedError or CongestedError if the broker gives no answer.
         """
         connection = self._connected_one()
-        self._listening.update(filters)
+        self._listening.update(set(filters).difference(self._wanted.names))
         return await connection.listen_in(filters)
 
     def leave_off(self, filters: tuple[str, ...]) -> None:
@@ -175,6 +176,17 @@ class MqttSession:
         if self._connection is not None and not self._connection.closed.done():
             self._connection.leave_off(filters)
             self._listening.difference_update(filters)
+
+    def leave_out(self, filters: tuple[str, ...]) -> None:
+        """Do without some of the subscriptions, from now on and after each reconnect.
+
+        Replaces what was left out before; that comes back with `listen_in`, or with the
+        next connection.
+        """
+        self._left_out = frozenset(filters)
+        self._echo.skip(self._left_out)
+        if filters and self.state is ConnectionState.CONNECTED:
+            self.leave_off(filters)
 
     def take_echo(self, topic: bytes, payload: bytes) -> bool:
         """Take a received message if it is a probe's."""
@@ -199,7 +211,7 @@ class MqttSession:
             self._set(ConnectionState.CONNECTING)
             terms, deadline = self._policy.next()
             connection = self._connection = Connection(
-                self._settings, terms, self._subscriptions, self._receiver, self.traffic
+                self._settings, terms, self._wanted, self._receiver, self.traffic
             )
             try:
                 await connection.open(deadline)
@@ -293,6 +305,10 @@ class MqttSession:
         # Not cut: the broker would publish our will.
         self._leave_because("the direct way to the broker is open again")
 
+    @property
+    def _wanted(self) -> Subscriptions:
+        return self._subscriptions.without(self._left_out)
+
     def _leave_because(self, words: str) -> None:
         if self._leave is not None and not self._leave.done():
             self._leave.set_result(words)
@@ -307,9 +323,11 @@ class MqttSession:
         self.history.connected()
         if self._paused:
             connection.pause_reading()
-        if self._listening and self._settings.session_expiry:
-            # A broker that keeps the session would go on for ever.
-            connection.leave_off(tuple(self._listening))
+        # What a broker that keeps the session would go on with for ever, and what was left
+        # out while this connection was being made.
+        stale = self._left_out | (self._listening if self._settings.session_expiry else set())
+        if stale:
+            connection.leave_off(tuple(stale))
         self._listening.clear()
         self._logger.info("Household %s: connected to its broker", self._name)
         self._told_down = False

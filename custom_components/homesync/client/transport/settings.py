@@ -22,16 +22,16 @@ class Transport(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSocketSettings:
-    """An MQTT broker's WebSocket address; `headers` may hold secrets."""
+    """An MQTT broker's WebSocket address; `path` and `headers` may hold secrets."""
 
     port: int
-    path: str = "/mqtt"
+    path: str = field(default="/mqtt", repr=False)
     headers: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSettings:
-    """One client's way to one broker; secrets do not show in `repr`.
+    """One client's way to one broker; neither user name nor secrets show in `repr`.
 
     `tls` is the context to verify the broker with, None for a plain connection.
     `version` None means MQTT 5 first and 3.1.1 if the broker knows no 5. A `websocket`
@@ -44,7 +44,7 @@ class BrokerSettings:
     host: str
     port: int
     client_id: str
-    username: str | None = None
+    username: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     tls: SSLContext | None = None
     transport: Transport = Transport.TCP

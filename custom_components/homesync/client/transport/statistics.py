@@ -14,6 +14,8 @@ LEFT = "left"
 """Why a connection ended: we connect anew, as asked."""
 STOPPED = "stopped"
 """Why a connection ended: the session does."""
+DISCONNECT_REASONS = (*(cause.value for cause in Cause), LEFT, STOPPED)
+"""Every reason for which a connection may have ended."""
 
 
 @dataclass(slots=True)

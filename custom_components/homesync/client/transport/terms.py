@@ -20,6 +20,18 @@ class Subscriptions:
     filters: tuple[tuple[str, int], ...] = ()
     echo_topics: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The filters alone."""
+        return tuple(topic_filter for topic_filter, _ in self.filters)
+
+    def without(self, left_out: frozenset[str]) -> Subscriptions:
+        """The same but for some filters."""
+        return Subscriptions(
+            tuple(each for each in self.filters if each[0] not in left_out),
+            tuple(each for each in self.echo_topics if each[0] not in left_out),
+        )
+
     def check_granted(self, codes: tuple[int, ...]) -> None:
         """Raise ConnectError unless a SUBACK's codes grant every filter."""
         if len(codes) != len(self.filters):

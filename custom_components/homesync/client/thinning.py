@@ -1,0 +1,60 @@
+"""Telemetry in short windows only, so that what is left of a plan serves commands.
+
+The broker is asked not to send it: what is dropped here would have been counted there.
+"""
+
+import asyncio
+
+from .errors import HomeSyncError
+from .transport.session import MqttSession
+
+# A node that reports every 30 s is heard in each window; 30 s of 15 min are 3 %.
+_WINDOW = 30.0
+_WINDOW_EVERY = 900.0
+_TRY_AGAIN_AFTER = 10.0
+
+
+class Thinning:
+    """Leaves filters out of a session's subscriptions while `on`, but for the windows."""
+
+    def __init__(self, session: MqttSession, filters: tuple[str, ...]) -> None:
+        self.on = False
+        self._session = session
+        self._filters = filters
+        self._task: asyncio.Task[None] | None = None
+
+    def switch(self, *, on: bool) -> None:
+        """Begin or end to thin; also before the session starts, and over its reconnects."""
+        if on is self.on:
+            return
+        self.on = on
+        self.stop()
+        self._session.leave_out(self._filters if on else ())
+        work = self._open_windows() if on else self._take_up()
+        self._task = asyncio.get_running_loop().create_task(work, name="thinning")
+
+    def stop(self) -> None:
+        """End what is under way."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _open_windows(self) -> None:
+        while True:
+            await asyncio.sleep(_WINDOW_EVERY - _WINDOW)
+            if await self._subscribed():
+                await asyncio.sleep(_WINDOW)
+                self._session.leave_off(self._filters)
+
+    async def _take_up(self) -> None:
+        # Also while not connected: an attempt that is under way leaves the filters out.
+        subscribed = await self._subscribed()
+        while not subscribed:
+            await asyncio.sleep(_TRY_AGAIN_AFTER)
+            subscribed = await self._subscribed()
+
+    async def _subscribed(self) -> bool:
+        try:
+            return await self._session.listen_in(self._filters)
+        except HomeSyncError:
+            return False
