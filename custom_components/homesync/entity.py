@@ -14,6 +14,7 @@ from .const import DOMAIN
 from .coordinator import HomeSyncCoordinator
 from .errors import raise_unless_confirmed
 from .names import unique_id
+from .state_writes import release
 
 
 class HouseholdEntity(Entity):
@@ -72,7 +73,7 @@ class NodeEntity(Entity):
     @property
     def node(self) -> NodeState:
         """What is known of the node."""
-        return self.coordinator.household.nodes[self.node_id]
+        return self.coordinator.nodes[self.node_id]
 
     @override
     async def async_prepare_to_add_to_hass(self) -> None:
@@ -95,6 +96,13 @@ class NodeEntity(Entity):
     def _changed(self) -> None:
         self._take_all()
         self.async_write_ha_state()
+
+    @override
+    def _async_write_ha_state(self) -> None:
+        super()._async_write_ha_state()
+        state = self.hass.states.get(self.entity_id)
+        if state is not None and self._context is None:
+            release(state)
 
     def _take_all(self) -> None:
         node = self.node

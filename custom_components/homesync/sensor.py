@@ -17,7 +17,7 @@ from homeassistant.components.sensor.const import (
     UNITS_PRECISION,
 )
 from homeassistant.const import SIGNAL_STRENGTH_DECIBELS_MILLIWATT, EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -28,6 +28,7 @@ from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator
 from .entity import NodeEntity
 from .figure_sensors import figure_sensors
 from .household_sensors import household_sensors
+from .state_writes import NumberWriter
 
 PARALLEL_UPDATES = 0
 
@@ -134,6 +135,7 @@ class ValueSensor(NodeEntity, RestoreSensor):
         description: SensorEntityDescription,
     ) -> None:
         super().__init__(coordinator, node_id, key, description)
+        self._numbers: NumberWriter | None = None
         self._unit_known = False
         # The registry takes the unit down before the entity is added.
         if (value := self.node.values.get(key)) is not None and value.value is not None:
@@ -158,14 +160,34 @@ class ValueSensor(NodeEntity, RestoreSensor):
         usual_unit, precision = UNITS_PRECISION[device_class]
         return precision if unit == usual_unit else None
 
+    @property
+    @override
+    def native_value(self) -> float | None:
+        node = self.coordinator.nodes.get(self.node_id)
+        value = None if node is None else node.values.get(self._key)
+        if value is None or not isinstance(value.value, int | float):
+            return None
+        return self._converted(value.value, value.unit)
+
+    @override
+    @callback
+    def _changed(self) -> None:
+        coordinator, numbers = self.coordinator, self._numbers
+        if numbers is not None and coordinator.reachable and self._context is None:
+            node = coordinator.nodes[self.node_id]
+            value = node.values.get(self._key)
+            if value is not None and not node.offline and numbers.write(value.value, value.unit):
+                return
+        super()._changed()
+        if numbers is None:
+            self._numbers = numbers = NumberWriter(self.hass, self.entity_id)
+        numbers.remember(self.native_unit_of_measurement)
+
     @override
     def _take(self, node: NodeState) -> None:
         value = node.values.get(self._key)
-        if value is None or not isinstance(value.value, int | float):
-            self._attr_native_value = None
-            return
-        self._adopt_unit(value.unit)
-        self._attr_native_value = self._converted(value.value, value.unit)
+        if value is not None and isinstance(value.value, int | float):
+            self._adopt_unit(value.unit)
 
     @override
     async def _restore(self) -> None:

@@ -93,7 +93,8 @@ class NodeState:
     @property
     def offline(self) -> bool:
         """Whether the node, or its last will, said that it is offline."""
-        return self.get(ONLINE) is False
+        told = self.values.get(ONLINE)
+        return told is not None and told.value is False
 
     @property
     def online(self) -> bool:
@@ -152,25 +153,24 @@ class HouseholdModel:
 
         A message is live unless the broker had kept it (retained).
         """
-        node = self.nodes[reading.node_id]
-        key = telemetry_key(reading.metric)
+        node_id, metric, value, unit, quality, at, stamped = reading
+        node, key = self.nodes[node_id], telemetry_key(metric)
         current = node.values.get(key)
         if current is None:
             if not self._accepts(node, key):
                 return ()
             key = intern(key)
-            node.values[key] = Value(
-                reading.value, reading.unit, reading.quality, reading.at, reading.stamped
-            )
-            return (key, *self._seen(node, reading.at, live or reading.stamped))
-        if self._is_outdated(current, reading.at, reading.stamped):
+            node.values[key] = Value(value, unit, quality, at, stamped)
+            return (key, *self._seen(node, at, live or stamped))
+        if at < current.at and self._is_outdated(current, at, stamped):
             return ()
-        if reading.metric in self._counters and self._holds_back(current, reading):
-            current.at, current.stamped = reading.at, reading.stamped
-            return self._seen(node, reading.at, live or reading.stamped)
-        changed = current.value != reading.value or current.unit != reading.unit
-        _, _, current.value, current.unit, current.quality, current.at, current.stamped = reading
-        seen = self._seen(node, reading.at, live or reading.stamped)
+        changed = current.value != value or current.unit != unit
+        if metric in self._counters and self._holds_back(current, reading):
+            changed = False
+        else:
+            current.value, current.unit, current.quality = value, unit, quality
+        current.at, current.stamped = at, stamped
+        seen = self._seen(node, at, live or stamped)
         return (key, *seen) if changed else seen
 
     def forget_reading(self, node_id: str, metric: str) -> tuple[str, ...]:

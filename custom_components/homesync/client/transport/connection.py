@@ -210,14 +210,17 @@ class Connection(ByteReceiver):
         if self.closed.done():
             return
         self._watch.keepalive.received(self._loop.time())
+        acks = b""
         try:
-            if acks := self._reader.feed(data):
-                self._write(acks)
+            acks = self._reader.feed(data)
         except MalformedPacketError as err:
             self._fail(Cause.PROTOCOL_ERROR, f"the broker broke the rules of MQTT: {err}")
         finally:
             self._acknowledge()
             self._receiver.on_batch()
+        if acks:
+            # Last: whoever waits for an answer does not wait for the broker's receipt, too.
+            self._write(acks)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:

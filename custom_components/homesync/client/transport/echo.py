@@ -4,12 +4,14 @@ MQTT 3.1.1 brokers grant subscriptions that their rules then silently ignore, an
 publishes with a success. Only a message that comes back under a filter proves it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 import secrets
 
 from ..errors import HomeSyncError
 from ..records import Publication
+
+_LOOKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,16 @@ class Echo:
             except HomeSyncError:
                 return
         self.sent = True
+
+    async def probe(self, within: float, sleep: Callable[[float], Awaitable[None]]) -> EchoResult:
+        """Send the probe and wait until everything is back, for about `within` seconds at most."""
+        self.start()
+        waited = 0.0
+        while not self.complete and waited < within:
+            step = within / _LOOKS
+            await sleep(step)
+            waited += step
+        return self.result()
 
     def received(self, topic: bytes, payload: bytes) -> bool:
         """Take a message if it is ours; return whether its topic is one of the probe's."""

@@ -171,17 +171,18 @@ class PacketReader:
     def _skip_publish(self, data: bytes, position: int, start: int, end: int) -> bool:
         """Skip a PUBLISH that is too large; False if its topic has not come yet."""
         size = len(data)
-        topic_end = needed = start + 2
-        if size >= needed:
-            topic_end += data[start] << 8 | data[start + 1]
-            needed = topic_end + 2
-        if size < needed:
-            self._needed = needed - position
+        body = topic_end = start + 2
+        if size >= body:
+            body = topic_end = topic_end + (data[start] << 8 | data[start + 1])
+            if data[position] & _QOS:
+                body += 2
+        if size < body:
+            self._needed = body - position
             return False
-        if needed > end:
+        if body > end:
             raise MalformedPacketError("PUBLISH shorter than its header")
         if data[position] & _QOS:
-            self._acknowledge(data[position], data[topic_end:needed])
+            self._acknowledge(data[position], data[topic_end:body])
         self._skip = max(0, end - size)
         self._on_oversize(data[start + 2 : topic_end])
         return True

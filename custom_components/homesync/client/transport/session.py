@@ -12,10 +12,11 @@ from ..records import Publication
 from .connection import Connection
 from .echo import Echo, EchoResult
 from .engine import OnAnswer
+from .interest import Interest
 from .packets import BrokerLimits
 from .policy import NOTHING_LEARNED, Learned, Policy
 from .reasons import Action, action_of
-from .scout import is_direct_way_open
+from .scout import direct_way_is_open
 from .settings import BrokerSettings, Timing
 from .state import LEGAL, ConnectionState
 from .statistics import LEFT, LinkHistory, Traffic
@@ -54,7 +55,7 @@ class MqttSession:
         self.history = LinkHistory(loop.time, wall_clock)
         self._name = name
         self._settings = settings
-        self._subscriptions = subscriptions
+        self._interest = Interest(subscriptions)
         self._receiver = receiver
         self._logger = logger
         self._timing = timing or Timing()
@@ -68,8 +69,6 @@ class MqttSession:
         self._task: asyncio.Task[None] | None = None
         self._rest: asyncio.Future[None] | None = None
         self._leave: asyncio.Future[str] | None = None
-        self._listening: set[str] = set()
-        self._left_out: frozenset[str] = frozenset()
         self._told_down = False
         self._paused = False
 
@@ -98,7 +97,7 @@ class MqttSession:
         """How many filters the present connection is subscribed to."""
         if self.state is not ConnectionState.CONNECTED:
             return 0
-        return len(self._wanted.filters) + len(self._listening)
+        return self._interest.filters
 
     @property
     def url(self) -> str:
@@ -167,15 +166,12 @@ class MqttSession:
 
         Raises NotConnectedError or CongestedError if the broker gives no answer.
         """
-        connection = self._connected_one()
-        self._listening.update(set(filters).difference(self._wanted.names))
-        return await connection.listen_in(filters)
+        return await self._interest.listen_in(self._connected_one(), filters)
 
     def leave_off(self, filters: tuple[str, ...]) -> None:
         """Take back what `listen_in` subscribed to; without a connection nothing is left."""
         if self._connection is not None and not self._connection.closed.done():
-            self._connection.leave_off(filters)
-            self._listening.difference_update(filters)
+            self._interest.leave_off(self._connection, filters)
 
     def leave_out(self, filters: tuple[str, ...]) -> None:
         """Do without some of the subscriptions, from now on and after each reconnect.
@@ -183,8 +179,8 @@ class MqttSession:
         Replaces what was left out before; that comes back with `listen_in`, or with the
         next connection.
         """
-        self._left_out = frozenset(filters)
-        self._echo.skip(self._left_out)
+        self._interest.left_out = frozenset(filters)
+        self._echo.skip(self._interest.left_out)
         if filters and self.state is ConnectionState.CONNECTED:
             self.leave_off(filters)
 
@@ -211,7 +207,7 @@ class MqttSession:
             self._set(ConnectionState.CONNECTING)
             terms, deadline = self._policy.next()
             connection = self._connection = Connection(
-                self._settings, terms, self._wanted, self._receiver, self.traffic
+                self._settings, terms, self._interest.wanted, self._receiver, self.traffic
             )
             try:
                 await connection.open(deadline)
@@ -279,13 +275,7 @@ class MqttSession:
         """Echo at once and then regularly; a link that has gone deaf is given up."""
         heard = False
         while self._timing.echo_every:
-            self._echo.start()
-            waited = 0.0
-            while not self._echo.complete and waited < self._timing.echo_within:
-                step = self._timing.echo_within / 20
-                await self._sleep(step)
-                waited += step
-            self.echo = self._echo.result()
+            self.echo = await self._echo.probe(self._timing.echo_within, self._sleep)
             if self.echo.round_trip is None and heard and self._echo.sent and not self._paused:
                 connection.end(Cause.DEAF, "what is published does not come back any more")
                 return
@@ -294,20 +284,13 @@ class MqttSession:
             await self._sleep(self._timing.echo_every)
 
     async def _seek_way_back(self, connection: Connection) -> None:
-        """Try the blocked way from time to time, under another client id."""
-        is_open = False
-        while not is_open:
-            await self._sleep(self._timing.way_back_every)
-            is_open = await is_direct_way_open(
-                self._settings, connection.terms, self._timing, self.traffic
-            )
+        """Leave a connection when a better way to the broker can be had again."""
+        await direct_way_is_open(
+            self._settings, connection.terms, self._timing, self.traffic, self._sleep
+        )
         self._policy.return_to_tcp()
         # Not cut: the broker would publish our will.
         self._leave_because("the direct way to the broker is open again")
-
-    @property
-    def _wanted(self) -> Subscriptions:
-        return self._subscriptions.without(self._left_out)
 
     def _leave_because(self, words: str) -> None:
         if self._leave is not None and not self._leave.done():
@@ -323,12 +306,7 @@ class MqttSession:
         self.history.connected()
         if self._paused:
             connection.pause_reading()
-        # What a broker that keeps the session would go on with for ever, and what was left
-        # out while this connection was being made.
-        stale = self._left_out | (self._listening if self._settings.session_expiry else set())
-        if stale:
-            connection.leave_off(tuple(stale))
-        self._listening.clear()
+        self._interest.begin(connection, kept=bool(self._settings.session_expiry))
         self._logger.info("Household %s: connected to its broker", self._name)
         self._told_down = False
         self._set(ConnectionState.CONNECTED)

@@ -51,7 +51,8 @@ _CLIENT_CERTIFICATE_ALERTS = (
 # Linux only: elsewhere acknowledgements come as late as the system likes.
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
-_READ = 64 * 1024
+# Half of what asyncio takes usually: reading and handling more would hold everybody else up.
+_READ = 32 * 1024
 
 type Entered = Callable[[Step], None]
 

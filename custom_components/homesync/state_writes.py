@@ -1,0 +1,74 @@
+"""State writes at the rate of a busy household, without the garbage and the work of a single one."""
+
+import time
+
+from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant, State
+from homeassistant.helpers.entity import FLOAT_PRECISION
+
+# What a whole write would find changed and nobody is told of, a customisation for
+# example, shows after this time at the latest.
+_WHOLE_EVERY = 60.0
+
+
+def release(state: State) -> None:
+    """Let go of the event that told of a state which nobody's action caused.
+
+    Home Assistant ties it to the context it made for the two. With the states before and
+    after, that is a ring that only Python's garbage collector finds, and the more rings
+    there are the more often it stops the whole process to look for them.
+    """
+    state.context.origin_event = None
+
+
+class NumberWriter:
+    """Writes numbers that follow one another with all that the last whole write told.
+
+    A whole write asks the entity for everything and computes it anew, which costs more
+    than all that a message costs before.
+    """
+
+    __slots__ = ("_entity_id", "_hass", "_last", "_unit", "_until")
+
+    def __init__(self, hass: HomeAssistant, entity_id: str) -> None:
+        self._hass = hass
+        self._entity_id = entity_id
+        self._last: State | None = None
+        self._unit: str | None = None
+        self._until = 0.0
+
+    def remember(self, unit: str | None) -> None:
+        """Take note of a whole write: numbers in `unit` may follow it if it is shown."""
+        state = self._hass.states.get(self._entity_id)
+        followed = (
+            state is not None
+            and state.state not in (STATE_UNAVAILABLE, STATE_UNKNOWN)
+            and state.attributes.get(ATTR_UNIT_OF_MEASUREMENT) == unit
+        )
+        self._last = state if followed else None
+        self._unit = unit
+        self._until = time.time() + _WHOLE_EVERY
+
+    def write(self, number: object, unit: str | None) -> bool:
+        """Write a number; False if that takes a whole write."""
+        states, last, now = self._hass.states, self._last, time.time()
+        if last is None or unit != self._unit or now > self._until:
+            return False
+        if states.get(self._entity_id) is not last:
+            # Somebody else wrote, and knows why.
+            return False
+        # As Home Assistant writes numbers.
+        if type(number) is float:
+            text = f"{number:.{FLOAT_PRECISION}}"
+        elif type(number) is int:
+            text = str(number)
+        else:
+            return False
+        states.async_set(
+            self._entity_id, text, last.attributes, state_info=last.state_info, timestamp=now
+        )
+        written = states.get(self._entity_id)
+        if written is not None:
+            release(written)
+        self._last = written
+        return True
