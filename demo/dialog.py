@@ -16,7 +16,7 @@ _FIND = """([label, kinds]) => {
   return search(document);
 }"""
 _TYPED = ("ha-input", "ha-textarea")
-_SWITCHED = ("ha-form-boolean",)
+_SWITCHED = ("ha-form-boolean", "ha-selector-boolean")
 _CHOSEN = ("ha-select",)
 
 
@@ -67,7 +67,7 @@ class Dialog:
 
     async def toggle(self, label: str) -> None:
         """Switch a box on or off."""
-        await (await self._find(label, _SWITCHED, "ha-checkbox")).click()
+        await (await self._find(label, _SWITCHED, "ha-checkbox, ha-switch")).click()
 
     async def choose(self, label: str, option: str) -> None:
         """Choose from the options of a field."""

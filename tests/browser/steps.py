@@ -31,3 +31,11 @@ async def open_reconfigure(home: Home) -> None:
     await home.page.locator("ha-config-entry-row ha-dropdown ha-icon-button").first.click()
     await home.page.get_by_text("Reconfigure").click()
     await home.dialog.shows("Change Villa")
+
+
+async def open_options(home: Home) -> None:
+    """Open the dialog that changes how the only household behaves."""
+    await home.page.goto(HOMESYNC)
+    row = home.page.locator("ha-config-entry-row")
+    await row.get_by_role("button", name="Configure").click()
+    await home.dialog.shows("Options of the household")

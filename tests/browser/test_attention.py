@@ -10,8 +10,8 @@ from demo.waiting import until
 from simulator import Broker, Node, NodeConfig
 from tests.broker import Mosquitto
 
-from .conftest import HOMESYNC, INTEGRATIONS, Home
-from .steps import add
+from .conftest import INTEGRATIONS, Home
+from .steps import add, open_options
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -36,9 +36,7 @@ async def test_a_new_node_is_a_card_once_the_options_say_ask_first(
     page, dialog = home.page, home.dialog
     await add(home, broker.port, "me", "right")
 
-    await page.goto(HOMESYNC)
-    await page.locator("ha-config-entry-row").get_by_role("button", name="Configure").click()
-    await dialog.shows("Options of the household")
+    await open_options(home)
     await dialog.choose("New nodes", "Ask first")
     await home.look("options")
     await dialog.press("Submit")

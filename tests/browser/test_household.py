@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import trustme
 
+from demo.waiting import until
 from tests.broker import Mosquitto
 from tests.integration.certificates import listener, pem_of
 
 from .conftest import Home
-from .steps import OTHER, begin, open_reconfigure
+from .steps import OTHER, add, begin, open_options, open_reconfigure
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -21,6 +22,7 @@ TYPED = {
     "User name": "me",
     "Start of the client ID": "ours",
 }
+CHOSEN = {"plan_data": 12.5, "plan_stops": True, "alert_disconnected": 3, "alert_queue_age": 15}
 
 
 async def test_a_household_is_added_through_all_errors_and_then_changed(
@@ -78,3 +80,30 @@ async def test_a_household_is_added_through_all_errors_and_then_changed(
     await home.page.get_by_text("Villa does not verify its broker").click()
     await home.page.get_by_text("anybody on the way could read").wait_for()
     await home.look("repair")
+
+
+async def test_plan_and_alerts_are_chosen_in_their_sections(
+    home: Home, start_mosquitto: Callable[..., Mosquitto]
+) -> None:
+    broker = start_mosquitto(users={"me": "right"})
+    dialog = home.dialog
+    await add(home, broker.port, "me", "right")
+
+    await open_options(home)
+    await dialog.unfold("Plan")
+    await dialog.type("Data per month", "12.5")
+    await dialog.toggle("Stops when used up")
+    await dialog.unfold("Alerts")
+    await dialog.type("Out of reach for", "3")
+    await home.look("plan-and-alerts")
+    await dialog.press("Submit")
+    await dialog.shows("Options successfully saved")
+
+    async def stored() -> bool:
+        return bool(CHOSEN.items() <= (await home.entry())["options"].items())
+
+    await until(stored, "the options are stored", 30)
+    assert "sensor.villa_plan_used" in await home.api.states()
+    await open_options(home)
+    await dialog.unfold("Plan")
+    assert await dialog.value("Data per month") == "12.5"
