@@ -128,11 +128,15 @@ def _home_assistant() -> Sequence[_Step]:
         house = homesync(site, Plant(("home",), _NODES))
         costs: dict[str, float] = house.program.ask("write_cost")
     return [
-        ("the entity takes the changed value", "`entity.py`, `sensor.py`", costs["take"]),
         (
-            "the entity's state is computed and set",
+            "the entity writes a number beside what else its state told",
+            "`sensor.py`, `state_writes.py`, Home Assistant: `async_set`",
+            costs["number"],
+        ),
+        (
+            "or, at least once a minute, all of its state",
             "Home Assistant: `async_write_ha_state`",
-            costs["write"],
+            costs["whole"],
         ),
         ("a turn of the event loop that reads a socket", "asyncio", costs["turn"]),
     ]

@@ -140,7 +140,7 @@ class Worker:
                 if state.value == "connected" and not arrived:
                     arrived.append(time.monotonic_ns())
 
-            household.add_state_listener(note)
+            household.link.add_listener(note)
 
     async def connections(self, within: float) -> list[int]:
         """Return when each household connected, as far as they did."""

@@ -117,23 +117,32 @@ def counting_cost(household: Any, packets: list[bytes]) -> float:
 
 
 async def write_cost(hass: HomeAssistant, entity_ids: list[str]) -> dict[str, float]:
-    """Microseconds that a HomeSync sensor needs to take and to write a changed value."""
+    """Microseconds that a HomeSync sensor needs for a changed number, alone and written whole."""
     entities = [hass.data["entity_components"]["sensor"].get_entity(each) for each in entity_ids]
-    take, write = 0.0, 0.0
-    for _ in range(_ROUNDS):
+
+    def change() -> None:
         for entity in entities:
             value = entity.node.values[f"telemetry/{entity.device_class}"]
             value.value = round(value.value + 0.01, 2)
+
+    number, whole = 0.0, 0.0
+    for _ in range(_ROUNDS):
+        for entity in entities:
+            # Numbers follow what it wrote itself.
+            entity._changed()  # noqa: SLF001  # as if told of a new value
+        change()
         begin = time.process_time()
         for entity in entities:
-            entity._take_all()  # noqa: SLF001  # what the entity does itself
-        middle = time.process_time()
+            entity._changed()  # noqa: SLF001
+        number += time.process_time() - begin
+        change()
+        begin = time.process_time()
         for entity in entities:
             entity.async_write_ha_state()
-        take, write = take + middle - begin, write + time.process_time() - middle
+        whole += time.process_time() - begin
         await asyncio.sleep(0.01)
     writes = _ROUNDS * len(entities) / 1e6
-    return {"take": take / writes, "write": write / writes, "turn": await _turn()}
+    return {"number": number / writes, "whole": whole / writes, "turn": await _turn()}
 
 
 async def _turn() -> float:

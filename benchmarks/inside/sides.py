@@ -97,7 +97,7 @@ class HomeSync(Side):
     def connected(self) -> list[bool]:
         """Whether each household is connected and has proven it."""
         return [
-            household.state.value == "connected" and household.echo is not None
+            household.link.state.value == "connected" and household.link.echo is not None
             for household in self.households
         ]
 

@@ -14,7 +14,8 @@ _AWAY = 2.0
 _BACK_WITHIN = 60.0
 _WORST = 100.0
 _AS_WITHOUT = 1.1
-_CROWD = 0.5
+_MOMENT = 0.1
+_CROWD = 0.25
 _FEW = 10
 
 
@@ -98,10 +99,11 @@ def _lose_broker(site: Site, house: House) -> tuple[list[float], float]:
 
 
 def _spread(runs: list[list[float]]) -> Verdict:
-    """Spread: in no second more than half of them, unless they are few anyway."""
+    """Spread: in no tenth of a second more than a quarter of them, unless they are few anyway."""
     if len(runs[0]) < _FEW:
         return Verdict.MET
-    crowds = [max(Counter(map(int, times)).values()) / len(times) for times in runs]
+    moments = [Counter(int(at / _MOMENT) for at in times) for times in runs]
+    crowds = [max(each.values()) / each.total() for each in moments]
     return at_most(crowds, _CROWD)
 
 

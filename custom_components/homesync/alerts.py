@@ -18,7 +18,7 @@ _EVERY = timedelta(seconds=30)
 _TEXT_HOLDS = 900.0
 
 _FIGURES: Mapping[Alert, Callable[[HouseholdStatistics, Household], Placeholders]] = {
-    Alert.DISCONNECTED: lambda _, household: {"reason": str(household.error or "")},
+    Alert.DISCONNECTED: lambda _, household: {"reason": str(household.link.error or "")},
     Alert.CONNECT_FAILURES: lambda now, _: {
         "failed": str(now.connection.recent_failed),
         "attempts": str(now.connection.recent_failed + now.connection.recent_connects),

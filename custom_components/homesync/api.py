@@ -135,14 +135,14 @@ def connections(chosen: Iterable[HomeSyncConfigEntry]) -> list[Json]:
 def status(entry: HomeSyncConfigEntry) -> Json:
     """Tell whether a household is connected, and if not, why."""
     client, now = running(entry), snapshot(entry)
-    error = None if client is None else client.error
+    error = None if client is None else client.link.error
     link = None if now is None else now.connection
     return {
         **_identity(entry),
         "state": NOT_LOADED if link is None else link.state,
         "connected": _connected(now),
-        "reachable": client is not None and client.reachable,
-        "rival": client is not None and client.rival,
+        "reachable": client is not None and client.link.reachable,
+        "rival": client is not None and client.link.rival,
         "since": None if link is None else link.since,
         "round_trip": None if link is None else link.round_trip,
         "next_attempt": None if link is None else link.next_attempt,
@@ -157,7 +157,7 @@ def status(entry: HomeSyncConfigEntry) -> Json:
 def left_overs(client: Household, found: Mapping[str, int]) -> list[Json]:
     """Tell what a broker keeps for nobody, and why nobody needs it."""
     return [
-        {"topic": topic, "bytes": size, "reason": client.why_left_over(topic)}
+        {"topic": topic, "bytes": size, "reason": client.left_overs.why(topic)}
         for topic, size in sorted(found.items())
     ]
 

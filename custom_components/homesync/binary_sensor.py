@@ -91,7 +91,7 @@ class ConnectedBinarySensor(HouseholdEntity, BinarySensorEntity):
 
     @override
     def _take(self) -> None:
-        self._attr_is_on = self.coordinator.household.state is ConnectionState.CONNECTED
+        self._attr_is_on = self.coordinator.household.link.state is ConnectionState.CONNECTED
 
 
 class AlertBinarySensor(HouseholdEntity, BinarySensorEntity):

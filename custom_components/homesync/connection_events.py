@@ -10,7 +10,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 
 from .broker import timing
-from .client import ConnectError, ConnectionState, Household
+from .client import ConnectError, ConnectionState, Link
 from .const import CONF_HOME_ID, EVENT_CONNECTION
 
 _LOGGER = logging.getLogger(__name__)
@@ -29,12 +29,10 @@ _TOLD = frozenset(
 class ConnectionEvents:
     """Fires `homesync_connection` for one household."""
 
-    def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry, household: Household, device_id: str
-    ) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, link: Link, device_id: str) -> None:
         self._hass = hass
         self._entry = entry
-        self._household = household
+        self._link = link
         self._device_id = device_id
         self._state = ConnectionState.STOPPED
         self._last = ConnectionState.STOPPED
@@ -47,7 +45,7 @@ class ConnectionEvents:
         if state is self._last:
             return
         self._last = state
-        error = self._household.error
+        error = self._link.error
         _LOGGER.debug("Household %s: %s (%s)", self._entry.title, state.value, error)
         if state in _TOLD and self._is_news(state, error):
             self._tell(state, error)
@@ -66,7 +64,7 @@ class ConnectionEvents:
 
     def _tell(self, state: ConnectionState, error: ConnectError | None) -> None:
         if state is ConnectionState.CONNECTED:
-            terms = self._household.terms
+            terms = self._link.terms
             self._transport = None if terms is None else terms.transport.value
             self._causes.clear()
             error = None

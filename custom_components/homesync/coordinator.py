@@ -125,18 +125,15 @@ class HomeSyncCoordinator:
         self.firmware = FirmwareUpdates(
             hass, entry, self.household, self._issues, self._on_catalogue
         )
-        self._was_reachable = False
+        self.reachable = False
+        """Whether the nodes' values count."""
+        self.nodes = self.household.nodes
         self._hass = hass
         self.entities = EntityHub(hass, self.household.nodes.__contains__)
         self.devices = Devices(hass, entry)
         self._household_listeners: list[CALLBACK_TYPE] = []
         self._household_due = False
-        self._events = ConnectionEvents(hass, entry, self.household, self.devices.household.id)
-
-    @property
-    def reachable(self) -> bool:
-        """Whether the nodes' values count."""
-        return self.household.reachable
+        self._events = ConnectionEvents(hass, entry, self.household.link, self.devices.household.id)
 
     async def async_restore(self) -> None:
         """Take up the nodes and keys of the last run from the registries, and its statistics."""
@@ -157,7 +154,7 @@ class HomeSyncCoordinator:
 
     async def async_start(self) -> None:
         """Take up what was queued and begin to connect; the platforms listen already."""
-        self.household.add_state_listener(self._on_state)
+        self.household.link.add_listener(self._on_state)
         self.household.add_change_listener(self._on_change)
         self.household.add_result_listener(self._on_result)
         self.household.on_node_refused = self._issues.report_node_limit
@@ -201,7 +198,7 @@ class HomeSyncCoordinator:
     async def async_remove_node(self, node_id: str) -> bool:
         """Forget a node that is gone, and all that its broker keeps; False while it is there."""
         if not self._is_there(node_id):
-            await self.household.clear_node(node_id)
+            await self.household.left_overs.clear_node(node_id)
         if self._is_there(node_id):
             return False
         self.entities.forget(node_id)
@@ -223,7 +220,7 @@ class HomeSyncCoordinator:
                 self._hass.config_entries.flow.async_abort(flow["flow_id"])
         self._events.on_state(state)
         self._tell_reachable()
-        error = self.household.error
+        error = self.household.link.error
         if (
             state is ConnectionState.ERROR
             and error is not None
@@ -236,9 +233,9 @@ class HomeSyncCoordinator:
         self._update_household()
 
     def _tell_reachable(self) -> None:
-        if self.reachable == self._was_reachable:
+        if self.reachable == self.household.link.reachable:
             return
-        self._was_reachable = self.reachable
+        self.reachable = self.household.link.reachable
         self.entities.tell_everybody()
 
     @callback
@@ -291,6 +288,6 @@ class HomeSyncCoordinator:
     def _remember(self) -> None:
         """Keep what the connection taught; that is no reason to reload."""
         data = {key: self.entry.data[key] for key in self.entry.data if key not in _LEARNED}
-        data |= learned_data(self.household.learned)
+        data |= learned_data(self.household.link.learned)
         if data != self.entry.data:
             self._hass.config_entries.async_update_entry(self.entry, data=data)

@@ -135,7 +135,7 @@ class Figures:
         self.now = coordinator.household.statistics.snapshot()
         self._hass = hass
         self._coordinator = coordinator
-        self._state = coordinator.household.state
+        self._state = coordinator.household.link.state
         self._listeners: list[CALLBACK_TYPE] = []
         self._end_waiting = self._wait(random.uniform(*_FIRST_AFTER))
         self._end_listening = coordinator.listen_household(self._on_change)
@@ -158,7 +158,7 @@ class Figures:
     @callback
     def _on_change(self) -> None:
         """The household changed, perhaps its connection."""
-        state = self._coordinator.household.state
+        state = self._coordinator.household.link.state
         if state is not self._state:
             self._state = state
             self._look()

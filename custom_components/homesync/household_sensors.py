@@ -31,7 +31,7 @@ class HouseholdSensorDescription(SensorEntityDescription):
 
 def _connection_attributes(household: Household) -> dict[str, str]:
     """Tell why there is no connection: a cause that is translated, and words."""
-    error = household.error
+    error = household.link.error
     if error is None:
         return {"cause": "none", "reason": ""}
     return {"cause": error.cause, "reason": str(error)}
@@ -39,21 +39,22 @@ def _connection_attributes(household: Household) -> dict[str, str]:
 
 def _transport(household: Household) -> str | None:
     """Name the way that is in use: TCP or WebSocket, plain or secured."""
-    if household.terms is None or household.state is not ConnectionState.CONNECTED:
+    link = household.link
+    if link.terms is None or link.state is not ConnectionState.CONNECTED:
         return None
-    secured = "secure_" if household.secured else ""
-    return f"{secured}{household.terms.transport}"
+    secured = "secure_" if link.secured else ""
+    return f"{secured}{link.terms.transport}"
 
 
 def _round_trip(household: Household) -> float | None:
-    echo = household.echo
+    echo = household.link.echo
     if echo is None or echo.round_trip is None:
         return None
     return round(echo.round_trip * 1000, 1)
 
 
 def _certificate_expires(household: Household) -> datetime | None:
-    ends = household.certificate_expires
+    ends = household.link.certificate_expires
     return None if ends is None else dt_util.utc_from_timestamp(ends)
 
 
@@ -103,7 +104,7 @@ HOUSEHOLD_SENSORS = (
         device_class=SensorDeviceClass.ENUM,
         options=[state.value for state in ConnectionState],
         entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda household: household.state.value,
+        value_fn=lambda household: household.link.state.value,
         attributes_fn=_connection_attributes,
     ),
     HouseholdSensorDescription(

@@ -60,7 +60,7 @@ def _days_left(ends: float | None) -> Placeholders | None:
 
 
 def _certificate_ends(household: Household, _entry: ConfigEntry) -> Placeholders | None:
-    return _days_left(household.certificate_expires)
+    return _days_left(household.link.certificate_expires)
 
 
 def client_certificate_expires(entry: ConfigEntry) -> float | None:
@@ -84,25 +84,25 @@ def _because(*causes: Cause) -> Callable[[Household, ConfigEntry], Placeholders 
     """Report while one of the causes keeps the household from connecting."""
 
     def find(household: Household, _entry: ConfigEntry) -> Placeholders | None:
-        error = household.error
+        error = household.link.error
         return {"reason": str(error)} if error is not None and error.cause in causes else None
 
     return find
 
 
 def _rival(household: Household, _entry: ConfigEntry) -> Placeholders | None:
-    return {} if household.rival else None
+    return {} if household.link.rival else None
 
 
 def _other_server(household: Household, _entry: ConfigEntry) -> Placeholders | None:
-    error = household.error
+    error = household.link.error
     if error is None or error.cause is not Cause.OTHER_SERVER or not _named(error):
         return None
     return {"server": _named(error)}
 
 
 def _moved(household: Household, _entry: ConfigEntry) -> Placeholders | None:
-    error = household.error
+    error = household.link.error
     moved = error is not None and error.cause is Cause.OTHER_SERVER and not _named(error)
     return {} if moved else None
 
@@ -113,28 +113,28 @@ def _named(error: ConnectError) -> str:
 
 
 def _retained_commands(household: Household, _entry: ConfigEntry) -> Placeholders | None:
-    found = household.retained_commands
+    found = household.left_overs.commands
     return {"count": str(len(found)), "topic": found[0][:255]} if found else None
 
 
 def _older_mqtt(household: Household, entry: ConfigEntry) -> Placeholders | None:
     """Report while a broker calls our MQTT 5 wrong so often that it is tried only rarely."""
-    error = household.error
+    link, error = household.link, household.link.error
     chosen = entry.data.get(CONF_VERSION, VERSION_AUTO)
     newer = chosen == VERSION_5 or (
-        chosen == VERSION_AUTO and household.learned.version is MqttVersion.V5
+        chosen == VERSION_AUTO and link.learned.version is MqttVersion.V5
     )
-    rarely = household.state is ConnectionState.ERROR
+    rarely = link.state is ConnectionState.ERROR
     if error is None or error.cause is not Cause.PROTOCOL_ERROR or not (rarely and newer):
         return None
     return {"reason": str(error)}
 
 
 def _unproven(household: Household, _entry: ConfigEntry) -> Placeholders | None:
-    connected = household.state is ConnectionState.CONNECTED
-    if not connected or household.echo is None or not household.echo.unproven:
+    connected, echo = household.link.state is ConnectionState.CONNECTED, household.link.echo
+    if not connected or echo is None or not echo.unproven:
         return None
-    return {"filters": ", ".join(household.echo.unproven)}
+    return {"filters": ", ".join(echo.unproven)}
 
 
 _KINDS = (

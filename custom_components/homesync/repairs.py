@@ -90,7 +90,7 @@ class RetainedCommandsRepairFlow(ConfirmRepairFlow):
                 return self.async_abort(reason="not_cleared")
             household = self._entry.runtime_data.household
             try:
-                household.clear_retained(household.retained_commands)
+                household.left_overs.clear(household.left_overs.commands)
             except HomeSyncError:
                 return self.async_abort(reason="not_cleared")
         return await super().async_step_confirm(user_input)

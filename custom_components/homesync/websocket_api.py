@@ -181,7 +181,7 @@ async def _scan_retained(
     with _errors_told(connection, msg):
         entry, household = _running(hass, msg)
         with translated(entry.title):
-            found = await household.find_retained()
+            found = await household.left_overs.find()
         if found is None:
             raise failure("cannot_look", household=entry.title)
         connection.send_result(msg["id"], {"found": api.left_overs(household, found)})

@@ -46,7 +46,7 @@ class Home:
         return self.household.nodes["plug-1"]
 
     async def connected(self) -> None:
-        await until(lambda: self.household.state is ConnectionState.CONNECTED)
+        await until(lambda: self.household.link.state is ConnectionState.CONNECTED)
 
     async def knows(self, key: str, value: object, node_id: str = "plug-1") -> None:
         nodes = self.household.nodes
@@ -56,7 +56,7 @@ class Home:
         await until(lambda: self.household.counts.get(kind, 0) >= times)
 
     async def _sleep(self, seconds: float) -> None:
-        if self.household.state is ConnectionState.CONNECTED:
+        if self.household.link.state is ConnectionState.CONNECTED:
             await asyncio.sleep(seconds)
             return
         await asyncio.sleep(0.005)

@@ -176,7 +176,7 @@ async def test_f51_what_rested_goes_with_its_id_once_there_is_a_connection() -> 
             if state is ConnectionState.DISCONNECTED:
                 villa.household.commands.restore(stored)
 
-        villa.household.add_state_listener(take_up)
+        villa.household.link.add_listener(take_up)
         villa.household.reconnect()
         await until(lambda: len(villa.broker.peers) == 2 and villa.commands)
         ((_, content, _),) = villa.commands

@@ -167,7 +167,7 @@ def check(chaos: Chaos, results: list[CommandResult]) -> None:
         if result.outcome is Outcome.REJECTED and result.reason != "refused_by_node":
             assert result.attempts <= 1
     assert (desk.dispatch.waiting, desk.dispatch.sent) == (0, 0)
-    assert desk.dispatch._later is None
+    assert desk.dispatch._turns._later is None
 
 
 @pytest.mark.parametrize("stops", [False, True])

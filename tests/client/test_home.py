@@ -133,7 +133,7 @@ async def test_f31_a_broker_that_restarts_meanwhile_loses_no_command(
     await until(lambda: len(node.executed) == 1)
     home.may_reconnect.clear()
     mosquitto.kill()
-    await until(lambda: home.household.state is not ConnectionState.CONNECTED)
+    await until(lambda: home.household.link.state is not ConnectionState.CONNECTED)
     await until(lambda: not node.online)
     mosquitto.start()
     node.behaviour = Behaviour()

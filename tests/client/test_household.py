@@ -135,7 +135,7 @@ async def test_a_listener_that_fails_is_logged_and_costs_the_others_nothing(
         remove()
         await villa.arrive("plug-1/telemetry/power", {"value": 2})
         assert villa.node.get("telemetry/power") == 2
-        assert villa.household.state is ConnectionState.CONNECTED
+        assert villa.household.link.state is ConnectionState.CONNECTED
     errors = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
     assert errors == ["Household Villa: a listener failed"]
 
@@ -170,8 +170,8 @@ async def test_values_from_before_a_restart_stand_until_fresh_ones_come() -> Non
 async def test_the_state_is_told_to_its_listeners() -> None:
     async with Villa() as villa:
         states: list[ConnectionState] = []
-        remove = villa.household.add_state_listener(states.append)
-        assert villa.household.error is None
+        remove = villa.household.link.add_listener(states.append)
+        assert villa.household.link.error is None
         villa.peer.send(packet(0xF0))
         await asyncio.sleep(1)
         await villa.connected()
@@ -181,7 +181,7 @@ async def test_the_state_is_told_to_its_listeners() -> None:
         states.clear()
         household: Household = villa.household
     assert states == []
-    assert household.state is ConnectionState.STOPPED
+    assert household.link.state is ConnectionState.STOPPED
 
 
 @pytest.mark.parametrize("retain", [False, True])

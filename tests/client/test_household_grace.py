@@ -25,7 +25,7 @@ async def lose_link(villa: Villa) -> None:
     """Until `may_reconnect` is set again."""
     villa.may_reconnect.clear()
     villa.peer.send(packet(0xF0))
-    await until(lambda: villa.household.state is ConnectionState.DISCONNECTED)
+    await until(lambda: villa.household.link.state is ConnectionState.DISCONNECTED)
 
 
 @on_virtual_time
@@ -35,7 +35,7 @@ async def test_a_switch_is_sent_when_the_link_is_back_within_the_time_of_grace()
         await lose_link(villa)
         task = villa.execute()
         await asyncio.sleep(20)
-        assert villa.household.reachable
+        assert villa.household.link.reachable
         villa.may_reconnect.set()
         await until(lambda: len(villa.broker.peers) == 2 and villa.commands)
         await villa.answer()
@@ -49,7 +49,7 @@ async def test_when_the_time_of_grace_is_over_everybody_is_told_and_nothing_wait
         villa.household.restore_node("plug-1")
         await lose_link(villa)
         told: list[bool] = []
-        villa.household.add_state_listener(lambda _: told.append(villa.household.reachable))
+        villa.household.link.add_listener(lambda _: told.append(villa.household.link.reachable))
         begin = asyncio.get_running_loop().time()
         switch, queued = villa.execute(), villa.execute("plug-2", queue=True, ttl=600)
         result = await switch
@@ -108,12 +108,12 @@ async def test_all_that_the_broker_keeps_of_a_node_can_be_taken_away() -> None:
         await villa.arrive("plug-1/status/online", {"online": True})
         own = f"{ROOT}/plug-1/own/topic"
         villa.keeps = [(own, b"x"), (f"{ROOT}/plug-1/command/relay", b"{}")]
-        await villa.household.clear_node("plug-1")
+        await villa.household.left_overs.clear_node("plug-1")
         await villa.settle()
         assert {topic for topic, _, _ in villa.commands} == {topic for topic, _ in villa.keeps}
         assert {header for _, _, header in villa.commands} == {0x33}
         villa.granted = 0x80
-        await villa.household.clear_node("plug-1")
+        await villa.household.left_overs.clear_node("plug-1")
         await lose_link(villa)
-        await villa.household.clear_node("plug-1")
+        await villa.household.left_overs.clear_node("plug-1")
         assert list(villa.household.nodes) == ["plug-1"]

@@ -31,7 +31,7 @@ async def main():
         client.BrokerSettings(host="broker", port=1883, client_id="c"),
         logging.getLogger(),
     )
-    print(household.state)
+    print(household.link.state)
 
 asyncio.run(main())
 assert not {"homeassistant", "voluptuous"} & {name.partition(".")[0] for name in sys.modules}

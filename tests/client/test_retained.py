@@ -31,10 +31,10 @@ async def test_f49_a_command_that_the_broker_keeps_is_found_and_can_be_taken_awa
             stranger.publish(topic.removeprefix("homesync/"), '{"action": "on"}', retain=True)
         await until(lambda: len(stranger.seen) == 2)
         async with Home(mosquitto) as home:
-            await until(lambda: home.household.retained_commands)
-            assert list(home.household.retained_commands) == [COMMAND]
-            assert home.household.clear_retained([COMMAND, FOREIGN]) == 1
-            assert not home.household.retained_commands
+            await until(lambda: home.household.left_overs.commands)
+            assert list(home.household.left_overs.commands) == [COMMAND]
+            assert home.household.left_overs.clear([COMMAND, FOREIGN]) == 1
+            assert not home.household.left_overs.commands
             assert not home.household.nodes
             assert set(home.household.counts) == {"superseded"}
             await until(lambda: (COMMAND, b"") in stranger.seen)
@@ -58,9 +58,9 @@ async def test_what_is_left_of_nodes_that_are_gone_is_found(mosquitto: Mosquitto
             f"{ROOT}/old/own/topic/of/it": 5,
             f"{ROOT}/plug-1/response/command": 2,
         }
-        assert await home.household.find_retained() == left
-        assert home.household.clear_retained(left) == 3
-        assert await home.household.find_retained() == {}
+        assert await home.household.left_overs.find() == left
+        assert home.household.left_overs.clear(left) == 3
+        assert await home.household.left_overs.find() == {}
 
 
 @on_virtual_time
@@ -87,7 +87,7 @@ async def test_a_search_that_nobody_waits_for_any_more_listens_to_nothing() -> N
             await asyncio.Event().wait()
 
         villa.household._scan._sleep = for_ever
-        search = asyncio.create_task(villa.household.find_retained())
+        search = asyncio.create_task(villa.household.left_overs.find())
         await begun.wait()
         search.cancel()
         await asyncio.wait((search,))
@@ -101,23 +101,23 @@ async def test_a_broker_that_does_not_let_us_look_tells_nothing() -> None:
     async with Villa() as villa:
         villa.keeps = [(COMMAND, b"{}")]
         villa.granted = 0x80
-        assert await villa.household.find_retained() is None
+        assert await villa.household.left_overs.find() is None
         villa.household.reconnect()
         await until(lambda: len(villa.broker.peers) == 2)
         await villa.connected()
         await asyncio.sleep(60)
-        assert villa.household.retained_commands == ()
-        assert villa.household.state is ConnectionState.CONNECTED
+        assert villa.household.left_overs.commands == ()
+        assert villa.household.link.state is ConnectionState.CONNECTED
 
 
 @on_virtual_time
 async def test_each_connection_looks_again() -> None:
     async with Villa() as villa:
-        assert not villa.household.retained_commands
+        assert not villa.household.left_overs.commands
         villa.keeps = [(COMMAND, b"{}"), (f"{ROOT}/plug-1/status/relay", b"{}")]
         villa.household.reconnect()
-        await until(lambda: villa.household.retained_commands)
-        assert list(villa.household.retained_commands) == [COMMAND]
+        await until(lambda: villa.household.left_overs.commands)
+        assert list(villa.household.left_overs.commands) == [COMMAND]
 
 
 @on_virtual_time
@@ -131,8 +131,8 @@ async def test_nothing_outside_the_household_is_ever_taken_away() -> None:
             "",
             "#",
         ]
-        assert villa.household.clear_retained(others) == 0
-        assert villa.household.clear_retained(each for each in (COMMAND, COMMAND)) == 1
+        assert villa.household.left_overs.clear(others) == 0
+        assert villa.household.left_overs.clear(each for each in (COMMAND, COMMAND)) == 1
         await villa.settle()
         assert [(topic, header) for topic, _, header in villa.commands] == [(COMMAND, 0x33)]
 
@@ -141,7 +141,7 @@ async def test_nothing_outside_the_household_is_ever_taken_away() -> None:
 async def test_a_topic_that_cannot_be_is_passed_over_and_costs_no_connection() -> None:
     async with Villa() as villa:
         topics = [f"{ROOT}/#", f"{ROOT}/+/status/relay", f"{ROOT}/a\0b", COMMAND]
-        assert villa.household.clear_retained(topics) == 1
+        assert villa.household.left_overs.clear(topics) == 1
         await villa.settle()
         assert [topic for topic, _, _ in villa.commands] == [COMMAND]
         assert len(villa.broker.peers) == 1
@@ -152,9 +152,9 @@ async def test_without_a_connection_there_is_nothing_to_look_at() -> None:
     async with Villa() as villa:
         await villa.household.stop()
         with pytest.raises(NotConnectedError):
-            await villa.household.find_retained()
+            await villa.household.left_overs.find()
         with pytest.raises(NotConnectedError):
-            villa.household.clear_retained([COMMAND])
+            villa.household.left_overs.clear([COMMAND])
 
 
 @pytest.mark.parametrize("topic", [COMMAND, FOREIGN, "x/nodes/y/command/z", f"{ROOT}/#", ""])

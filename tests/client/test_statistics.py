@@ -22,14 +22,12 @@ from custom_components.homesync.client.statistics import Percentiles
 
 from ..transport.link import until
 from ..transport.packets import publish
-from .villa import NOW, ON, ROOT, Villa
+from .villa import NOW, ON, QUIET, ROOT, Villa
 from .virtual_time import on_virtual_time
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 POWER = "plug-1/telemetry/power"
-# The broker of these tests answers no pings.
-QUIET = {"keepalive": 60_000}
 
 
 def told(villa: Villa) -> HouseholdStatistics:
@@ -58,6 +56,20 @@ async def test_received_messages_are_told_apart_and_those_that_led_to_nothing() 
         assert (intake.recent_malformed, intake.recent_refused) == (4, 2)
         nodes = told(villa).nodes
         assert (nodes.total, nodes.online, nodes.refused) == (1, 1, 1)
+
+
+@on_virtual_time
+async def test_messages_of_nodes_that_are_not_accepted_are_a_figure_of_their_own() -> None:
+    async with Villa() as villa:
+        villa.household.accepts = lambda node_id: node_id == "plug-1"
+        await villa.arrive("plug-1/status/online", {"online": True})
+        await villa.arrive("plug-2/telemetry/power", {"value": 1})
+        await villa.arrive("plug-2/status/online", {"online": True})
+        intake = told(villa).intake
+        assert (intake.not_accepted, intake.recent_not_accepted) == (2, 2)
+        assert (intake.malformed, intake.refused, intake.recent_refused) == (0, 0, 0)
+        assert intake.causes == {"node_not_accepted": 2}
+        assert told(villa).nodes.refused == 0
 
 
 @on_virtual_time
@@ -99,7 +111,7 @@ async def test_a_queue_has_a_length_and_an_age() -> None:
         assert told(villa).commands.oldest is None
         villa.may_reconnect.clear()
         await villa.peer.close()
-        await until(lambda: villa.household.state is ConnectionState.DISCONNECTED)
+        await until(lambda: villa.household.link.state is ConnectionState.DISCONNECTED)
         waiting = [villa.execute(f"plug-{n}", queue=True, ttl=3600) for n in range(3)]
         await asyncio.sleep(600)
         waiting.append(villa.execute("plug-9", queue=True, ttl=7200))
@@ -124,7 +136,7 @@ async def test_times_of_connections_and_of_this_start() -> None:
         assert first.seconds == pytest.approx(100, abs=2)
         villa.may_reconnect.clear()
         await villa.peer.close()
-        await until(lambda: villa.household.state is ConnectionState.DISCONNECTED)
+        await until(lambda: villa.household.link.state is ConnectionState.DISCONNECTED)
         await asyncio.sleep(50)
         away = told(villa).connection
         assert (away.since, away.seconds, away.transport) == (None, 0.0, None)
@@ -259,7 +271,7 @@ async def test_households_add_up() -> None:
         await chalet.arrive("plug-1/status/online", {"online": False})
         chalet.may_reconnect.clear()
         await chalet.peer.close()
-        await until(lambda: chalet.household.state is ConnectionState.DISCONNECTED)
+        await until(lambda: chalet.household.link.state is ConnectionState.DISCONNECTED)
         both = overall((told(villa), told(chalet)))
         assert (both.households, both.active_households) == (2, 1)
         assert (both.connections, both.active_connections) == (2, 1)

@@ -13,7 +13,7 @@ from tests.broker import Mosquitto
 from ..transport.link import until
 from ..transport.packets import SUBSCRIBE, UNSUBSCRIBE, read_filters
 from .home import Home, Stranger
-from .villa import ROOT, Villa
+from .villa import QUIET, ROOT, Villa
 from .virtual_time import on_virtual_time
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -26,9 +26,7 @@ _ASKED = {SUBSCRIBE: "subscribe", UNSUBSCRIBE: "unsubscribe"}
 
 
 def villa_of(plan: Plan = USED_UP, *, thin_at_limit: bool = True, **broker: Any) -> Villa:
-    # This broker answers no pings.
-    settings = {"keepalive": 60_000, **broker}
-    return Villa(broker=settings, plan=plan, thin_at_limit=thin_at_limit)
+    return Villa(broker={**QUIET, **broker}, plan=plan, thin_at_limit=thin_at_limit)
 
 
 def look(home: Home | Villa) -> None:
@@ -149,7 +147,7 @@ async def test_what_ends_while_connecting_is_taken_up_all_the_same() -> None:
         look(villa)
         villa.may_reconnect.clear()
         await villa.peer.close()
-        await until(lambda: villa.household.state is ConnectionState.DISCONNECTED)
+        await until(lambda: villa.household.link.state is ConnectionState.DISCONNECTED)
         hurried = False
 
         def on_state(state: ConnectionState) -> None:
@@ -163,7 +161,7 @@ async def test_what_ends_while_connecting_is_taken_up_all_the_same() -> None:
             villa.now += 30 * 86_400
             look(villa)
 
-        villa.household.add_state_listener(on_state)
+        villa.household.link.add_listener(on_state)
         villa.may_reconnect.set()
         await villa.connected()
         assert asked(villa)[0] == ("subscribe", OTHERS)
@@ -175,7 +173,7 @@ async def test_what_begins_while_connecting_is_left_out_all_the_same() -> None:
     async with villa_of() as villa:
         villa.may_reconnect.clear()
         await villa.peer.close()
-        await until(lambda: villa.household.state is ConnectionState.DISCONNECTED)
+        await until(lambda: villa.household.link.state is ConnectionState.DISCONNECTED)
         begun = asyncio.Event()
 
         def on_state(state: ConnectionState) -> None:
@@ -183,7 +181,7 @@ async def test_what_begins_while_connecting_is_left_out_all_the_same() -> None:
                 begun.set()
                 asyncio.get_running_loop().call_soon(look, villa)
 
-        villa.household.add_state_listener(on_state)
+        villa.household.link.add_listener(on_state)
         villa.may_reconnect.set()
         await villa.connected()
         assert asked(villa)[0] == ("subscribe", [TELEMETRY, *OTHERS])
@@ -248,17 +246,17 @@ async def test_a_restart_does_not_end_it_and_nothing_is_missed_by_the_echo(
     mosquitto: Mosquitto,
 ) -> None:
     async with Home(mosquitto) as before:
-        await until(lambda: before.household.echo is not None)
+        await until(lambda: before.household.link.echo is not None)
     # The broker counts in its log what clients subscribe to.
     telemetry_before = mosquitto.log.count(f"{TELEMETRY} (QoS")
     again = Home(mosquitto, plan=USED_UP, thin_at_limit=True)
     again.household.statistics.restore(before.household.statistics.state())
     look(again)
     async with again:
-        await until(lambda: again.household.echo is not None)
+        await until(lambda: again.household.link.echo is not None)
         assert is_thinned(again)
-        assert again.household.echo is not None
-        assert again.household.echo.unproven == ()
+        assert again.household.link.echo is not None
+        assert again.household.link.echo.unproven == ()
     assert telemetry_before
     assert mosquitto.log.count(f"{TELEMETRY} (QoS") == telemetry_before
 

@@ -24,6 +24,9 @@ from ..transport.scripted import Peer, ScriptedBroker
 NOW = 1_738_852_200.0  # 2025-02-06T14:30:00Z
 ROOT = "homesync/villa/nodes"
 ON = RelayCommand(RelayAction.ON)
+QUIET = {"keepalive": 60_000}
+"""For a villa over a long time: its broker answers no pings."""
+
 _SETTLED = 60_000
 _SUBSCRIBE, _UNSUBSCRIBE = 0x80, 0xA0
 
@@ -108,7 +111,7 @@ class Villa:
         return [_split(each)[1] for each in self.peer.received if each[0] & 0xF0 == 0x30]
 
     async def connected(self) -> None:
-        await until(lambda: self.household.state is ConnectionState.CONNECTED)
+        await until(lambda: self.household.link.state is ConnectionState.CONNECTED)
 
     def post(
         self, rest: str | bytes, payload: bytes | dict[str, Any], *, retain: bool = False

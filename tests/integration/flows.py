@@ -6,6 +6,7 @@ from typing import Any
 from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, section
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
 from custom_components.homesync.broker_form import SECTIONS, broker_schema
@@ -74,6 +75,12 @@ async def submit(hass: HomeAssistant, flow_id: str, fields: Mapping[str, Any]) -
     assert result["progress_action"] == "connect"
     await hass.async_block_till_done()
     return await hass.config_entries.flow.async_configure(flow_id)
+
+
+async def configure(hass: HomeAssistant, entry: MockConfigEntry, **typed: Any) -> ConfigFlowResult:
+    """Open a household's options and send them."""
+    form = await hass.config_entries.options.async_init(entry.entry_id)
+    return await hass.config_entries.options.async_configure(form["flow_id"], typed)
 
 
 def suggested(result: ConfigFlowResult) -> dict[str, Any]:

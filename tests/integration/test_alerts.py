@@ -1,7 +1,6 @@
 """Alerts: raised by real faults, shown once, gone when all is well."""
 
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from itertools import count
 import logging
@@ -9,13 +8,8 @@ from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
-from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_capture_events,
-    async_fire_time_changed,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.homesync.client import Alert, NotConnectedError, Publication
 from custom_components.homesync.const import DOMAIN
@@ -24,6 +18,7 @@ from simulator import Node
 from tests.broker import Mosquitto
 
 from .conftest import SetUp, StartNode, StartScripted
+from .figures import BYTE, figures, grow_older, look
 from .lookup import coordinator, entity_id, is_connected, state
 from .queueing import issue, queue
 from .scripted import refusal
@@ -33,13 +28,6 @@ from .wire import Wire
 ALERTS = "custom_components.homesync.alerts"
 RELAY = ("switch", "plug-1", "status/relay")
 POWER = ("sensor", "plug-1", "telemetry/power")
-BYTE = 1e-9  # GB
-
-
-async def look(hass: HomeAssistant) -> None:
-    """Let the time of the next look come."""
-    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=31))
-    await hass.async_block_till_done()
 
 
 def raised(hass: HomeAssistant, entry: MockConfigEntry) -> set[Alert]:
@@ -64,21 +52,6 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each.getMessage() for each in caplog.records if each.name == ALERTS]
 
 
-def grow_older(entry: MockConfigEntry, minutes: float) -> None:
-    """Let what the household has lived through, and has not, have been so much longer."""
-    household = coordinator(entry).household
-    household.statistics._started -= minutes * 60
-    if household._session.history.ended is not None:
-        household._session.history.ended -= minutes * 60
-    for order in household.commands._outbox:
-        order.ends -= minutes * 60
-    samples = household.statistics._sources._samples
-    older = [(at - minutes * 60, counted) for at, counted in samples]
-    samples.clear()
-    samples.extend(older)
-    household.statistics._sources.sample()
-
-
 @pytest.fixture
 def hass_storage() -> dict[str, Any]:
     """Let Home Assistant's stores read and write files, as they do outside of tests."""
@@ -101,7 +74,7 @@ async def test_an_outage_is_told_after_five_minutes_once_and_taken_back_when_it_
     caplog.set_level(logging.INFO)
     mosquitto.kill()
     await until(hass, lambda: not is_connected(hass, entry))
-    await until(hass, lambda: "refused" in str(coordinator(entry).household.error))
+    await until(hass, lambda: "refused" in str(coordinator(entry).household.link.error))
     grow_older(entry, 4.9)
     await look(hass)
     assert Alert.DISCONNECTED not in raised(hass, entry)
@@ -209,6 +182,18 @@ async def test_a_flood_of_malformed_messages_is_told(
     assert raised(hass, entry) == set()
 
 
+async def test_nodes_that_wait_for_the_users_word_are_no_alert(
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, wire: Wire
+) -> None:
+    entry = await set_up(mosquitto.port, options={"new_nodes": "ask"})
+    await until(hass, lambda: is_connected(hass, entry))
+    for _ in range(151):
+        wire.say("telemetry/power", {"value": 1}, node="stranger")
+    await until(hass, lambda: figures(entry).intake.recent_not_accepted == 151)
+    await look(hass)
+    assert raised(hass, entry) == set()
+
+
 async def test_a_command_that_waits_for_long_is_told(
     hass: HomeAssistant, entry: MockConfigEntry, start_node: StartNode
 ) -> None:
@@ -279,7 +264,7 @@ async def use_up(hass: HomeAssistant, entry: MockConfigEntry, node: Node, share:
 
 
 def used(entry: MockConfigEntry) -> float:
-    return coordinator(entry).household.statistics.snapshot().budget.share or 0.0
+    return figures(entry).budget.share or 0.0
 
 
 def arrived(hass: HomeAssistant, entry: MockConfigEntry, power: int, share: float) -> bool:

@@ -103,12 +103,12 @@ async def test_a_refusal_is_raised(
 
 
 async def test_a_household_connects_anew(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    before = coordinator(entry).household.terms
+    before = coordinator(entry).household.link.terms
 
     await press(hass, entry, RECONNECT)
 
     household = coordinator(entry).household
-    await until(hass, lambda: household.terms is not before and is_connected(hass, entry))
+    await until(hass, lambda: household.link.terms is not before and is_connected(hass, entry))
 
 
 async def test_a_household_without_connection_tries_at_once(

@@ -100,7 +100,7 @@ async def test_s06_credentials_that_work_come_up_nowhere(
     assert CANARY not in await everything_downloaded(hass, entry, "plug-1")
     broker.kill()
     await until(hass, lambda: not is_connected(hass, entry))
-    no_canary(hass, events, coordinator(entry).household.error)
+    no_canary(hass, events, coordinator(entry).household.link.error)
     assert CANARY not in await everything_downloaded(hass, entry, "plug-1")
     assert "Household Villa: disconnected" in logged(caplog, OURS)
 
@@ -121,7 +121,7 @@ async def test_s06_credentials_that_are_refused_come_up_nowhere(
     await until(hass, lambda: connection_state(hass, entry) == "error")
 
     assert events.told
-    no_canary(hass, events, coordinator(entry).household.error)
+    no_canary(hass, events, coordinator(entry).household.link.error)
     assert CANARY not in await everything_downloaded(hass, entry)
 
 
@@ -257,7 +257,7 @@ async def test_s06_an_unexpected_failure_logs_no_credential(
     plain = {key: value for key, value in me.items() if key in ("username", "password")}
     with failing:
         entry = await set_up(free_port(), **plain)
-        await until(hass, lambda: coordinator(entry).household.error)
+        await until(hass, lambda: coordinator(entry).household.link.error)
         no_canary(hass, events)
         await hass.config_entries.async_unload(entry.entry_id)
 

@@ -118,7 +118,7 @@ async def test_credentials_that_are_refused_are_told_once_however_often_they_are
     failed = household.statistics.snapshot().connection.failed
     household.reconnect()
     await until(hass, lambda: household.statistics.snapshot().connection.failed > failed)
-    await until(hass, lambda: household.state is ConnectionState.ERROR)
+    await until(hass, lambda: household.link.state is ConnectionState.ERROR)
 
     (event,) = told
     assert (event["state"], event["cause"]) == ("error", "not_authorised")

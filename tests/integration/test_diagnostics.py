@@ -85,7 +85,7 @@ async def test_a_household_is_told_without_any_name(
     wire: Wire,
 ) -> None:
     await say_all(hass, entry, wire)
-    await until(hass, lambda: coordinator(entry).household.echo is not None)
+    await until(hass, lambda: coordinator(entry).household.link.echo is not None)
 
     told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
@@ -164,7 +164,7 @@ async def test_a_household_that_cannot_connect_tells_the_cause_the_step_and_its_
     hass: HomeAssistant, hass_client: ClientSessionGenerator, set_up: SetUp
 ) -> None:
     entry = await set_up(free_port(), tls=True, verify=False)
-    await until(hass, lambda: coordinator(entry).household.error)
+    await until(hass, lambda: coordinator(entry).household.link.error)
 
     told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
@@ -222,7 +222,7 @@ async def test_filters_that_stay_silent_are_told_as_branches(
 
     def unproven() -> Any:
         household: Household = coordinator(entry).household
-        return household.echo is not None and household.echo.unproven
+        return household.link.echo is not None and household.link.echo.unproven
 
     await until(hass, unproven)
 
@@ -238,7 +238,7 @@ async def test_a_household_that_is_not_loaded_tells_its_settings(hass: HomeAssis
         data=entry_data(
             1883, host="host.example", preset="hivemq_cloud", version=WHO, keepalive=WHO
         ),
-        options={"new_nodes": WHO},
+        options={"new_nodes": WHO, "plan_data": 2.5, "plan_connections": WHO, "alert_data": 70},
     )
     entry.add_to_hass(hass)
 
@@ -250,8 +250,15 @@ async def test_a_household_that_is_not_loaded_tells_its_settings(hass: HomeAssis
     assert told["settings"]["preset"] == "hivemq_cloud"
     assert told["settings"]["version"] is None
     assert told["options"]["new_nodes"] is None
+    assert told["options"]["alert_data"] == 70
+    assert told["options"]["plan_data"] == 2.5
+    assert told["options"]["plan_connections"] is None
+    assert told["options"]["plan_both_ways"] is True
+    assert told["options"]["plan_stops"] is False
     assert set(told["options"]) == {
-        key if key != "firmware_catalogue" else "firmware_catalogue_set" for key in DEFAULT_OPTIONS
+        *(each for each in DEFAULT_OPTIONS if each != "firmware_catalogue"),
+        *("firmware_catalogue_set", "plan_data", "plan_connections"),
+        *("plan_both_ways", "plan_stops"),
     }
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock, patch
 
@@ -10,19 +9,15 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.homesync.client import (
-    Delivery,
-    HouseholdStatistics,
-    RelayAction,
-    RelayCommand,
-)
+from custom_components.homesync.client import Delivery, RelayAction, RelayCommand
 from custom_components.homesync.client.statistics_keeper import Statistics
 from custom_components.homesync.figure_sensors import FIGURES, Figures
 from tests.broker import Mosquitto
 
 from .conftest import SetUp, StartNode
+from .figures import a_minute_passes, figures
 from .lookup import attribute, coordinator, entity_id, is_connected, state, whole_state
 from .waiting import reached, until
 from .wire import Wire
@@ -32,17 +27,8 @@ QUIET = {"echo_interval": 0}
 PLAN = {"plan_data": 0.001, "plan_connections": 10, "plan_both_ways": True}
 
 
-def figures(entry: MockConfigEntry) -> HouseholdStatistics:
-    return coordinator(entry).household.statistics.snapshot()
-
-
 def shown(hass: HomeAssistant, entry: MockConfigEntry, key: str) -> str | None:
     return state(hass, entry, "sensor", key)
-
-
-async def a_minute_passes(hass: HomeAssistant) -> None:
-    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=61))
-    await hass.async_block_till_done()
 
 
 async def command(entry: MockConfigEntry, node_id: str, **delivery: Any) -> None:

@@ -1,21 +1,17 @@
 """A household's options."""
 
-from typing import Any
-
-from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.homesync.const import DOMAIN
 from tests.broker import Mosquitto
 
 from .conftest import SetUp, StartNode
-from .flows import suggested
+from .flows import configure, suggested
 from .lookup import coordinator, device, is_connected, state
 from .waiting import until
 
@@ -49,11 +45,6 @@ NO_PLAN = {
     "plan_stops": False,
 }
 SECTIONS = ("connection", "commands", "firmware", "plan", "alerts")
-
-
-async def configure(hass: HomeAssistant, entry: MockConfigEntry, **typed: Any) -> ConfigFlowResult:
-    form = await hass.config_entries.options.async_init(entry.entry_id)
-    return await hass.config_entries.options.async_configure(form["flow_id"], typed)
 
 
 async def test_the_form_shows_what_holds(

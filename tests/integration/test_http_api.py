@@ -152,7 +152,9 @@ async def test_the_status_tells_why_there_is_no_connection(
     assert (told["state"], told["connected"], told["error"]) == ("connected", True, None)
 
     mosquitto.kill()
-    await until(hass, lambda: (error := coordinator(entry).household.error) and error.step == "tcp")
+    await until(
+        hass, lambda: (error := coordinator(entry).household.link.error) and error.step == "tcp"
+    )
     told = await (await client.get(path)).json()
     assert told["connected"] is False
     assert told["reachable"] is True

@@ -16,9 +16,9 @@ from custom_components.homesync.plan import chosen_plan, month_of
 from tests.broker import Mosquitto
 
 from .conftest import SetUp
-from .flows import suggested
-from .lookup import coordinator, is_connected
-from .test_flow_options import configure
+from .figures import figures
+from .flows import configure, suggested
+from .lookup import is_connected
 from .waiting import until
 from .wire import Wire
 
@@ -106,7 +106,7 @@ async def test_the_month_rolls_over_at_midnight_and_follows_a_change_of_the_zone
     await until(hass, lambda: is_connected(hass, entry))
 
     def budget() -> BudgetStatistics:
-        return coordinator(entry).household.statistics.snapshot().budget
+        return figures(entry).budget
 
     october = budget()
     assert october.month == "2026-10"
@@ -148,7 +148,7 @@ async def test_the_form_proposes_the_presets_plan_and_keeps_what_differs(
     await hass.async_block_till_done()
     kept = {key: value for key, value in entry.options.items() if key in proposed}
     assert kept == {"plan_data": 2.5, "plan_connections": 40}
-    plan = coordinator(entry).household.statistics.snapshot().budget
+    plan = figures(entry).budget
     assert (plan.plan_bytes, plan.plan_connections) == (2_500_000_000, 40)
 
     await configure(hass, entry, plan={"plan_data": 1})

@@ -17,7 +17,7 @@ from custom_components.homesync.client import (
     Cause,
     ConnectError,
     ConnectionState,
-    Household,
+    Link,
     MqttVersion,
     Step,
 )
@@ -39,7 +39,7 @@ def issue(hass: HomeAssistant, entry: MockConfigEntry, kind: str) -> ir.IssueEnt
 
 def look_again(entry: MockConfigEntry) -> None:
     """Let the household's issues be looked at as they are after each change of state."""
-    coordinator(entry)._on_state(coordinator(entry).household.state)
+    coordinator(entry)._on_state(coordinator(entry).household.link.state)
 
 
 async def connected(hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp) -> MockConfigEntry:
@@ -66,7 +66,7 @@ async def test_what_keeps_a_household_from_connecting_is_shown_while_it_lasts(
     assert issue(hass, entry, kind) is None
 
     error = ConnectError(cause, Step.CONNACK, "because", "other.example:1884")
-    with patch.object(Household, "error", PropertyMock(return_value=error)):
+    with patch.object(Link, "error", PropertyMock(return_value=error)):
         look_again(entry)
     shown = issue(hass, entry, kind)
     assert shown is not None
@@ -85,7 +85,7 @@ async def test_a_certificate_that_ends_soon_is_told_with_its_days(
 
     def ends(days: float) -> Any:
         moment = PropertyMock(return_value=time.time() + days * DAY)
-        return patch.object(Household, "certificate_expires", moment)
+        return patch.object(Link, "certificate_expires", moment)
 
     with ends(15):
         look_again(entry)
@@ -139,7 +139,7 @@ async def test_a_rival_is_shaken_off_with_a_new_client_id(
 ) -> None:
     entry = await connected(hass, mosquitto, set_up)
     old_id = entry.data["client_id"]
-    with patch.object(Household, "rival", PropertyMock(return_value=True)):
+    with patch.object(Link, "rival", PropertyMock(return_value=True)):
         look_again(entry)
     shown = issue(hass, entry, "rival")
     assert shown is not None
@@ -160,10 +160,10 @@ async def test_a_broker_that_objects_to_mqtt_5_is_offered_311(
     entry = await set_up(mosquitto.port, version=version)
     await until(hass, lambda: is_connected(hass, entry))
     error = ConnectError(Cause.PROTOCOL_ERROR, Step.LINK, "the broker objects", code=0x82)
-    with patch.object(Household, "error", PropertyMock(return_value=error)):
+    with patch.object(Link, "error", PropertyMock(return_value=error)):
         look_again(entry)
         assert issue(hass, entry, "older_mqtt") is None
-        with patch.object(Household, "state", PropertyMock(return_value=ConnectionState.ERROR)):
+        with patch.object(Link, "state", PropertyMock(return_value=ConnectionState.ERROR)):
             look_again(entry)
     shown = issue(hass, entry, "older_mqtt")
     assert (shown is not None) is offered
@@ -176,7 +176,7 @@ async def test_a_broker_that_objects_to_mqtt_5_is_offered_311(
     assert entry.data["version"] == "3.1.1"
 
     def speaks() -> MqttVersion | None:
-        terms = coordinator(entry).household.terms
+        terms = coordinator(entry).household.link.terms
         return None if terms is None else terms.version
 
     await until(hass, lambda: is_connected(hass, entry) and speaks() is MqttVersion.V311)
@@ -205,7 +205,7 @@ async def test_another_server_is_followed_only_when_the_user_agrees(
 ) -> None:
     entry = await connected(hass, mosquitto, set_up)
     error = ConnectError(Cause.OTHER_SERVER, Step.CONNACK, "moved", server)
-    with patch.object(Household, "error", PropertyMock(return_value=error)):
+    with patch.object(Link, "error", PropertyMock(return_value=error)):
         look_again(entry)
     shown = issue(hass, entry, "other_server")
     assert shown is not None
@@ -223,7 +223,7 @@ async def test_another_server_without_a_name_is_told_and_not_followed(
 ) -> None:
     entry = await connected(hass, mosquitto, set_up)
     error = ConnectError(Cause.OTHER_SERVER, Step.CONNACK, "moved", None)
-    with patch.object(Household, "error", PropertyMock(return_value=error)):
+    with patch.object(Link, "error", PropertyMock(return_value=error)):
         look_again(entry)
     shown = issue(hass, entry, "moved")
     assert shown is not None

@@ -49,7 +49,7 @@ async def test_a_password_that_is_refused_shows_nowhere(
     await until(hass, lambda: connection_state(hass, entry) == "error")
 
     assert CANARY not in everything_shown(hass)
-    error = coordinator(entry).household.error
+    error = coordinator(entry).household.link.error
     assert error is not None
     assert CANARY not in repr(error) + str(error)
     (flow,) = hass.config_entries.flow.async_progress()

@@ -12,11 +12,11 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
-from custom_components.homesync.client import HouseholdStatistics
 from custom_components.homesync.plan import chosen_plan
 from tests.broker import Mosquitto
 
 from .conftest import SetUp
+from .figures import figures
 from .lookup import coordinator, entity_id, is_connected, state
 from .queueing import issue, unstarted
 from .waiting import reached, until
@@ -40,10 +40,6 @@ def stored(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
     assert content["version"] == 1
     data: dict[str, Any] = content["data"]
     return data
-
-
-def figures(entry: MockConfigEntry) -> HouseholdStatistics:
-    return coordinator(entry).household.statistics.snapshot()
 
 
 async def say_nonsense(wire: Wire, entry: MockConfigEntry) -> None:

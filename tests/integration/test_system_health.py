@@ -21,8 +21,8 @@ async def test_all_households_are_counted_and_none_is_named(
     node = await start_node()
     await until(hass, lambda: is_connected(hass, entry))
     await until(hass, lambda: state(hass, entry, "switch", "plug-1", "status/relay"))
-    await until(hass, lambda: coordinator(entry).household.echo is not None)
-    await until(hass, lambda: coordinator(other).household.error is not None)
+    await until(hass, lambda: coordinator(entry).household.link.echo is not None)
+    await until(hass, lambda: coordinator(other).household.link.error is not None)
 
     told = await get_system_health_info(hass, DOMAIN)
 

@@ -69,7 +69,7 @@ async def test_a_household_over_a_secure_websocket_has_nodes_that_can_be_switche
     (entry,) = hass.config_entries.async_entries(DOMAIN)
     await until(hass, lambda: is_connected(hass, entry))
     assert state(hass, entry, "sensor", "transport") == "secure_websocket"
-    assert coordinator(entry).household.certificate_expires is not None
+    assert coordinator(entry).household.link.certificate_expires is not None
     wire = Wire(unused_port)
     await wire.open()
     wire.say("status/relay", {"state": "on"})

@@ -97,23 +97,23 @@ async def test_a_household_lives_on_it_and_survives_its_restart(broker: OtherBro
     villa = await villa_on(broker)
     villa.start()
     try:
-        await until(lambda: villa.state is ConnectionState.CONNECTED)
-        assert villa.learned.version is MqttVersion.V311
+        await until(lambda: villa.link.state is ConnectionState.CONNECTED)
+        assert villa.link.learned.version is MqttVersion.V311
 
         # Its status is retained: the household came later.
         await until(lambda: "plug-1" in villa.nodes)
         await until(lambda: villa.nodes["plug-1"].get(RELAY) is False)
         await node.send_telemetry({"power": 42.5})
         await until(lambda: villa.nodes["plug-1"].get(POWER) == 42.5)
-        await until(lambda: villa.echo and not villa.echo.unproven)
+        await until(lambda: villa.link.echo and not villa.link.echo.unproven)
 
         result = await villa.commands.execute("plug-1", RelayCommand(RelayAction.ON))
         assert result.outcome is Outcome.CONFIRMED
         await until(lambda: villa.nodes["plug-1"].get(RELAY) is True)
 
         broker.restart()
-        await until(lambda: villa.state is not ConnectionState.CONNECTED)
-        await until(lambda: villa.state is ConnectionState.CONNECTED)
+        await until(lambda: villa.link.state is not ConnectionState.CONNECTED)
+        await until(lambda: villa.link.state is ConnectionState.CONNECTED)
         await node.wait_online()
         result = await villa.commands.execute("plug-1", RelayCommand(RelayAction.OFF))
         assert result.outcome is Outcome.CONFIRMED

@@ -40,7 +40,7 @@ async def test_f21_mqtt_5_rejects_a_forbidden_command_at_once(
 ) -> None:
     villa = household(start_mosquitto(acl=ACL).port, 5)
     villa.start()
-    await until(lambda: villa.state is ConnectionState.CONNECTED)
+    await until(lambda: villa.link.state is ConnectionState.CONNECTED)
     result = await villa.commands.execute("plug-1", ON, Delivery(timeout=30, retries=3))
     await villa.stop()
     assert (result.outcome, result.reason) == (Outcome.REJECTED, Reason.REFUSED_BY_BROKER)
@@ -53,7 +53,7 @@ async def test_f21_mqtt_311_lets_a_forbidden_command_time_out(
 ) -> None:
     villa = household(start_mosquitto(acl=ACL).port, 4)
     villa.start()
-    await until(lambda: villa.state is ConnectionState.CONNECTED)
+    await until(lambda: villa.link.state is ConnectionState.CONNECTED)
     result = await villa.commands.execute("plug-1", ON, Delivery(timeout=0.1, retries=0))
     await villa.stop()
     assert (result.outcome, result.reason) == (Outcome.TIMED_OUT, Reason.NO_ANSWER)
@@ -77,9 +77,9 @@ async def test_the_end_of_a_probe_repeats_no_command(serve: Serve) -> None:
     stage = await serve(play)
     villa = household(stage.settings.port, 5, Timing(echo_within=0.2, echo_every=0.05))
     told: list[ConnectionState] = []
-    villa.add_state_listener(told.append)
+    villa.link.add_listener(told.append)
     villa.start()
-    await until(lambda: villa.state is ConnectionState.CONNECTED)
+    await until(lambda: villa.link.state is ConnectionState.CONNECTED)
     command = asyncio.create_task(
         villa.commands.execute("plug-1", ON, Delivery(timeout=30, retries=3))
     )

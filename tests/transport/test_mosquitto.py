@@ -85,7 +85,7 @@ async def test_birth_will_and_farewell_are_seen_by_others(
             await until(lambda: observer.states == [b"online", b"offline", b"online"])
             await link.connected()
         await until(lambda: observer.states == [b"online", b"offline", b"online", b"offline"])
-    assert f"Received DISCONNECT from {chosen.client_id}" in mosquitto.log
+    await until(lambda: f"Received DISCONNECT from {chosen.client_id}" in mosquitto.log)
     again = Observer(mosquitto.port)
     async with again:
         await until(lambda: again.states == [b"offline"])

@@ -74,7 +74,7 @@ class House:
         return len(re.findall(what.replace("ME", self.client_id), self.mosquitto.log))
 
     async def connected(self) -> None:
-        await until(lambda: self.household.state is ConnectionState.CONNECTED)
+        await until(lambda: self.household.link.state is ConnectionState.CONNECTED)
 
     async def settled(self) -> None:
         """Wait until the search for retained commands is over and every byte has arrived."""
@@ -205,7 +205,7 @@ async def test_probes_and_our_own_status_are_counted_like_everything_else(
         LOGGER,
     )
     villa.start()
-    await until(lambda: villa.echo is not None)
+    await until(lambda: villa.link.echo is not None)
     await until(lambda: villa.statistics.snapshot().publishing.succeeded == 4)
     told = villa.statistics.snapshot()
     assert told.traffic.received.other == told.traffic.received.total == 3

@@ -27,7 +27,6 @@ from .commands import (
     StoredCommand,
     json_object,
 )
-from .dispatch import Limits
 from .errors import (
     Cause,
     CongestedError,
@@ -38,7 +37,9 @@ from .errors import (
     Step,
     TooLargeError,
 )
-from .household import Household, HouseholdSettings, subscriptions_of
+from .household import Household, subscriptions_of
+from .household_settings import HouseholdSettings
+from .link import Link
 from .model import NodeState
 from .model.household import (
     AVAILABLE,
@@ -92,6 +93,7 @@ from .transport.settings import BrokerSettings, Timing, Transport, WebSocketSett
 from .transport.state import ConnectionState
 from .transport.statistics import DISCONNECT_REASONS
 from .transport.tls import TlsSettings, build_context
+from .turns import Limits
 
 __all__ = [
     "ASKS_FOR_CREDENTIALS",
@@ -148,6 +150,7 @@ __all__ = [
     "LedState",
     "LeftOver",
     "Limits",
+    "Link",
     "MessageCounts",
     "Month",
     "MonthMark",

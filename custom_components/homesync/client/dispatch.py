@@ -8,7 +8,6 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-import secrets
 
 from .commands import (
     Command,
@@ -21,26 +20,17 @@ from .commands import (
     StoredCommand,
 )
 from .errors import InvalidSettingError
-from .inflight import MEMORY, Answered, Inflight
-from .order import Order, check_stored, checked, read_stored, stored_of
+from .inflight import Answered, Inflight
+from .order import Order, new_order, stored_of, taken_up
 from .outbox import Outbox
 from .records import Installation
+from .turns import Limits, Turns
 
-_CONGESTED_SECONDS = 0.25
 _LATENCIES = 500
 
 DEFAULT_DELIVERY = Delivery()
 
 type ResultListener = Callable[[CommandResult], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How many commands may be on their way at once."""
-
-    per_node: int = 1
-    per_household: int = 20
-    updates: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +58,6 @@ class Dispatch:
     """
 
     def __init__(self, limits: Limits, surroundings: Surroundings) -> None:
-        self._limits = limits
         self._around = surroundings
         self._loop = asyncio.get_running_loop()
         self._outbox = Outbox()
@@ -81,8 +70,17 @@ class Dispatch:
         )
         self.outcomes: Counter[str] = Counter()
         self.latencies: deque[float] = deque(maxlen=_LATENCIES)
-        self._later: asyncio.TimerHandle | None = None
-        self._pumping = self._pump_again = False
+        self._turns = Turns(
+            limits,
+            self._outbox,
+            self._inflight,
+            away=surroundings.away,
+            begun=self._tell_stored,
+            refuse=self._refuse,
+            expire=self._expire,
+        )
+        self.pump = self._turns.pump
+        """Sends whatever has its turn."""
         self._stopped = False
         self._resting: list[StoredCommand] = []
 
@@ -134,7 +132,7 @@ class Dispatch:
 
         Raises InvalidSettingError for one that no node should be sent.
         """
-        order = self._order(node_id, checked(node_id, command, delivery), delivery)
+        order = new_order(node_id, command, delivery, self._around.wall_clock())
         refusal = self._refusal(order)
         if refusal is not None:
             self._end(order, order.result(*refusal))
@@ -151,30 +149,10 @@ class Dispatch:
 
     def cancel(self, node_id: str | None = None) -> int:
         """Withdraw the commands of a node, or all; return how many."""
-        wanted = [
-            order
-            for order in (*self._outbox, *self._inflight.orders)
-            if node_id is None or order.node_id == node_id
-        ]
+        wanted = [order for order in self._open if node_id is None or order.node_id == node_id]
         for order in wanted:
             self.withdraw(order)
         return len(wanted)
-
-    def pump(self) -> None:
-        """Send whatever has its turn."""
-        self._pump_again = True
-        if self._pumping or self._stopped:
-            return
-        self._pumping = True
-        self._forget_later()
-        try:
-            while self._pump_again:
-                # Set anew by whoever hears of an outcome and sends something.
-                self._pump_again = False
-                while self._send_round():
-                    pass
-        finally:
-            self._pumping = False
 
     def connection_is_back(self) -> None:
         """The link can be used again."""
@@ -202,8 +180,7 @@ class Dispatch:
     def broker_answered(self, request_id: str, code: int) -> None:
         """Take the broker's answer to a command."""
         self._inflight.broker_answered(request_id, code)
-        if self._later is not None:
-            self.pump()
+        self._turns.broker_answered()
 
     def state_told(self, node_id: str) -> None:
         """A node told its relay's state by itself."""
@@ -215,7 +192,7 @@ class Dispatch:
 
     def stored(self) -> list[StoredCommand]:
         """What has to outlive a restart, in order."""
-        orders = sorted((*self._outbox, *self._inflight.orders), key=lambda order: order.created)
+        orders = sorted(self._open, key=lambda order: order.created)
         return self._resting + [stored_of(order) for order in orders if order.delivery.queue]
 
     def restore(self, stored: StoredCommand) -> None:
@@ -223,7 +200,9 @@ class Dispatch:
 
         Raises InvalidSettingError for one that no run of ours can have put down.
         """
-        order = self._restored(stored)
+        order = taken_up(stored, self._around.wall_clock())
+        if any(order.request_id == other.request_id for other in self._open):
+            raise InvalidSettingError("command", "its request id is in use")
         if order.ends <= self._loop.time():
             self._end(order, order.result(Outcome.EXPIRED, Reason.TOO_LATE))
         else:
@@ -232,9 +211,9 @@ class Dispatch:
     def stop(self) -> None:
         """End every command; queued ones rest as they are in `stored`."""
         self._stopped = True
-        self._forget_later()
+        self._turns.stop()
         self._resting = self.stored()
-        for order in (*self._outbox, *self._inflight.orders):
+        for order in self._open:
             # Nothing that still arrives may end what rests.
             self._inflight.forget(order)
             if order.delivery.queue:
@@ -245,25 +224,16 @@ class Dispatch:
             else:
                 self._end(order, order.result(Outcome.CANCELLED, Reason.STOPPED))
 
-    def _order(self, node_id: str, command: Command, delivery: Delivery) -> Order:
-        return Order(
-            request_id=secrets.token_hex(16),
-            node_id=node_id,
-            command=command,
-            delivery=delivery,
-            created=self._around.wall_clock(),
-            ends=self._loop.time() + delivery.ttl,
-            done=self._loop.create_future(),
-            sends_left=1 + delivery.retries,
-        )
+    @property
+    def _open(self) -> tuple[Order, ...]:
+        return (*self._outbox, *self._inflight.orders)
 
     def _refusal(self, order: Order) -> tuple[Outcome, Reason] | None:
         """Why a new order is not taken."""
         if self._stopped:
             return Outcome.CANCELLED, Reason.STOPPED
         if order.is_update and any(
-            other.is_update and other.node_id == order.node_id
-            for other in (*self._outbox, *self._inflight.orders)
+            other.is_update and other.node_id == order.node_id for other in self._open
         ):
             return Outcome.REJECTED, Reason.BUSY
         away = self._around.away(order.node_id)
@@ -284,8 +254,7 @@ class Dispatch:
         self._set_expiry(order)
         if dropped is not None:
             self._end(dropped, dropped.result(Outcome.DROPPED, Reason.OUTBOX_FULL))
-        if order.delivery.queue:
-            self._around.changed()
+        self._tell_stored(order)
 
     def _set_expiry(self, order: Order) -> None:
         left = order.ends - self._loop.time()
@@ -297,59 +266,18 @@ class Dispatch:
         why = self._around.away(order.node_id) or Reason.TOO_LATE
         self._end(order, order.result(Outcome.EXPIRED, why))
 
-    def _send_round(self) -> bool:
-        """Send at most one command per node; return whether anything was sent."""
-        sent = False
-        for node_id in self._outbox.nodes:
-            away = self._around.away(node_id)
-            if away is not None:
-                self._refuse(node_id, away)
-                continue
-            order = self._next(node_id)
-            if order is None:
-                continue
-            if order.ends <= self._loop.time():
-                # Its timer is late: the machine or the process slept.
-                self._expire(order)
-                continue
-            self._outbox.remove(order)
-            if not self._inflight.begin(order):
-                self._outbox.put_back(order)
-                self._pump_later()
-                return False
-            if order.delivery.queue:
-                self._around.changed()
-            sent = True
-        return sent
+    def _tell_stored(self, order: Order) -> None:
+        """What an order is at rest changed."""
+        if order.delivery.queue:
+            self._around.changed()
 
-    def _refuse(self, node_id: str, away: Reason) -> None:
-        if away is not Reason.NODE_OFFLINE:
-            return
-        for order in self._outbox.line(node_id):
-            if not order.delivery.queue:
-                self._end(order, order.result(Outcome.REJECTED, away))
-
-    def _next(self, node_id: str) -> Order | None:
-        flying = list(self._inflight.orders)
-        updates = sum(order.is_update for order in flying)
-        busy = sum(not (order.accepted or order.is_update) for order in flying)
-        slots = self._limits.per_node if busy < self._limits.per_household else 0
-        own = [order for order in flying if order.node_id == node_id]
-        return self._outbox.next(node_id, own, slots, updates < self._limits.updates)
-
-    def _pump_later(self) -> None:
-        self._forget_later()
-        self._later = self._loop.call_later(_CONGESTED_SECONDS, self.pump)
-
-    def _forget_later(self) -> None:
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
+    def _refuse(self, order: Order) -> None:
+        """End an order that will not wait for its node."""
+        self._end(order, order.result(Outcome.REJECTED, Reason.NODE_OFFLINE))
 
     def _accepted(self, order: Order) -> None:
         """A node takes its time; the next command need not wait for it."""
-        if order.delivery.queue:
-            self._around.changed()
+        self._tell_stored(order)
         self._loop.call_soon(self.pump)
 
     def _tell_progress(self, command: OtaCommand, response: Response) -> None:
@@ -376,32 +304,5 @@ class Dispatch:
         if order.is_update and result.reason is not Reason.BUSY:
             self._around.installing(order.node_id, None)
         self._around.tell(result)
-        if order.delivery.queue:
-            self._around.changed()
+        self._tell_stored(order)
         self.pump()
-
-    def _restored(self, stored: StoredCommand) -> Order:
-        check_stored(stored)
-        if any(stored.request_id == o.request_id for o in (*self._outbox, *self._inflight.orders)):
-            raise InvalidSettingError("command", "its request id is in use")
-        now = self._around.wall_clock()
-        left = stored.ttl - max(0.0, now - stored.created)
-        if stored.first_sent is not None:
-            # Of a time to come nobody knows how long ago it was; the node may have forgotten.
-            since = now - stored.first_sent
-            left = min(left, MEMORY - since) if since >= 0 else 0.0
-        order = self._order(
-            stored.node_id,
-            read_stored(stored.kind, stored.fields),
-            Delivery(timeout=stored.timeout, retries=stored.retries, queue=True, ttl=stored.ttl),
-        )
-        order.request_id = stored.request_id
-        # Not later than now: a clock set back must not grant the time again and again.
-        order.created = min(stored.created, now)
-        order.ends = self._loop.time() + left
-        order.attempts = stored.attempts
-        order.sends_left = max(1, order.sends_left - stored.attempts)
-        if stored.first_sent is not None:
-            order.first_sent_at = stored.first_sent
-            order.first_sent = self._loop.time() - max(0.0, now - stored.first_sent)
-        return order

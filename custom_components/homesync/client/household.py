@@ -5,9 +5,7 @@ command → dispatch → dialect → session … answer → intake → dispatch 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from functools import partial
 import logging
 import random
@@ -15,54 +13,31 @@ import time
 
 from .commands import CommandResult, Reason
 from .complaints import Complaints
-from .dispatch import Dispatch, Limits, ResultListener, Surroundings
-from .errors import ConnectError, HomeSyncError, InvalidSettingError, ProtocolError
-from .grace import Grace
+from .dispatch import Dispatch, ResultListener, Surroundings
+from .errors import HomeSyncError, InvalidSettingError
+from .household_settings import HouseholdSettings
 from .intake import Destinations, Intake
+from .left_overs import LeftOvers
+from .link import Link
 from .listeners import Listeners
 from .model import HouseholdModel, NodeState
 from .order import Order
 from .protocol.homesync import HomeSyncDialect
 from .protocol.metrics import METRICS
-from .protocol.topics import check_topic, is_command_topic, is_topic
-from .records import Installation, LeftOver, Publication, StatusValue
+from .protocol.topics import check_topic, is_command_topic
+from .records import Installation, Publication, StatusValue
 from .retained import RetainedScan
-from .statistics_keeper import Observed, Statistics
+from .statistics_keeper import Statistics
 from .statistics_month import BudgetStatistics, MonthOf, utc_month_of
+from .statistics_observed import Observed
 from .thinning import Thinning
-from .transport.echo import EchoResult
-from .transport.packets import BrokerLimits
 from .transport.policy import NOTHING_LEARNED, Learned
-from .transport.presets import Plan
-from .transport.session import MqttSession, StateListener
+from .transport.session import MqttSession
 from .transport.settings import BrokerSettings, Timing
 from .transport.state import ConnectionState
-from .transport.terms import Receiver, Subscriptions, Terms
-
-# Searches for retained commands that ended with the connection, one after the other.
-_MOST_CUT_SEARCHES = 2
-
-_LOST = frozenset((ConnectionState.DISCONNECTED, ConnectionState.ERROR))
+from .transport.terms import Receiver, Subscriptions
 
 type ChangeListener = Callable[[NodeState, tuple[str, ...]], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HouseholdSettings:
-    """What makes a household; `name` is for people and logs.
-
-    For `grace_time` seconds after a loss its nodes still count as reachable. With
-    `thin_at_limit` telemetry is thinned out once the data of a plan that stops is used up.
-    """
-
-    name: str
-    home_id: str
-    prefix: str = "homesync"
-    max_nodes: int = 100
-    grace_time: float = 30.0
-    limits: Limits = field(default_factory=Limits)
-    plan: Plan = field(default_factory=Plan)
-    thin_at_limit: bool = False
 
 
 def subscriptions_of(dialect: HomeSyncDialect) -> Subscriptions:
@@ -76,10 +51,13 @@ def subscriptions_of(dialect: HomeSyncDialect) -> Subscriptions:
 class Household:
     """The nodes of one home over one connection.
 
-    `commands` is the way of every command. `accepts(node_id)` decides on nodes heard for
-    the first time; `on_node_refused(node_id)` is told of those that have no room,
-    `on_stored()` that the commands which outlive a restart changed. `plan` is what its
-    broker allows; `thins` tells whether telemetry may be thinned out to keep to it.
+    `commands` is the way of every command, `link` what is to be seen of the connection,
+    `left_overs` what the broker keeps for nobody, `statistics` the figures.
+
+    `accepts(node_id)` decides on nodes heard for the first time;
+    `on_node_refused(node_id)` is told of those that have no room, `on_stored()` that the
+    commands which outlive a restart changed. `plan` is what its broker allows; `thins`
+    tells whether telemetry may be thinned out to keep to it.
     """
 
     def __init__(
@@ -100,10 +78,8 @@ class Household:
         self.accepts: Callable[[str], bool] = lambda _: True
         self.on_node_refused: Callable[[str], None] = _nobody_cares
         self.on_stored: Callable[[], None] = _nobody_cares
-        self.retained_commands: tuple[str, ...] = ()
         self.plan = plan = settings.plan
         self.thins = settings.thin_at_limit and plan.stops and plan.bytes_a_month is not None
-        self._secured = broker.tls is not None
         self._wall_clock = wall_clock
         self._debug = partial(logger.debug, "Household %s: %r", settings.name)
         self._dialect = HomeSyncDialect(settings.prefix, settings.home_id)
@@ -111,9 +87,7 @@ class Household:
         self._complaints = Complaints(logger, settings.name, loop.time)
         self._changes: Listeners[NodeState, tuple[str, ...]] = Listeners(logger, settings.name)
         self._results: Listeners[CommandResult] = Listeners(logger, settings.name)
-        self._states: Listeners[ConnectionState] = Listeners(logger, settings.name)
         self._overhearing: Listeners[bytes, bytes, bool] = Listeners(logger, settings.name)
-        self._grace = Grace(settings.grace_time, self._tell_state)
         self.commands = Dispatch(settings.limits, self._surroundings())
         self._intake = Intake(
             self._dialect,
@@ -141,67 +115,24 @@ class Household:
             wall_clock=wall_clock,
         )
         self.statistics = self._statistics(settings, logger, month_of)
+        self.link = Link(
+            self._session,
+            logger,
+            settings.name,
+            secured=broker.tls is not None,
+            grace_time=settings.grace_time,
+            on_turn=self._on_turn,
+        )
         self._scan = RetainedScan(self._session, sleep)
+        self.left_overs = LeftOvers(
+            self._dialect, self._model, self._session, self._scan, self.link.tell
+        )
         self._thinning = Thinning(self._session, (self._dialect.telemetry,))
-        self._search: asyncio.Task[None] | None = None
-        self._cut_searches = 0
-        self._last_state = self._session.state
-        self._session.add_listener(self._on_state)
 
     @property
     def nodes(self) -> dict[str, NodeState]:
         """The known nodes by id; read only."""
         return self._model.nodes
-
-    @property
-    def state(self) -> ConnectionState:
-        """Where the connection stands."""
-        return self._session.state
-
-    @property
-    def reachable(self) -> bool:
-        """Whether the nodes' values count: the link is there, or was a moment ago."""
-        return self._grace.reachable
-
-    @property
-    def error(self) -> ConnectError | None:
-        """Why there is no connection, None while there is one or before the first try."""
-        return self._session.error
-
-    @property
-    def learned(self) -> Learned:
-        """What is worth remembering for the next start."""
-        return self._session.learned
-
-    @property
-    def rival(self) -> bool:
-        """Whether another client seems to use our client id."""
-        return self._session.rival
-
-    @property
-    def terms(self) -> Terms | None:
-        """How the present connection was made."""
-        return self._session.terms
-
-    @property
-    def secured(self) -> bool:
-        """Whether the connection is encrypted."""
-        return self._secured
-
-    @property
-    def limits(self) -> BrokerLimits | None:
-        """What the broker announced for the present connection."""
-        return self._session.limits
-
-    @property
-    def echo(self) -> EchoResult | None:
-        """What the last probe found."""
-        return self._session.echo
-
-    @property
-    def certificate_expires(self) -> float | None:
-        """When the broker's certificate ends, in seconds since the epoch."""
-        return self._session.certificate_expires
 
     @property
     def thinned(self) -> bool:
@@ -213,13 +144,6 @@ class Household:
         """What was refused, skipped or superseded, and how commands ended, by cause."""
         counts = self._complaints.counts + self._model.counts + self.commands.counts
         return {**counts, "superseded": self._intake.superseded}
-
-    def add_state_listener(self, listener: StateListener) -> Callable[[], None]:
-        """Call `listener(state)` at each change; returns what ends that.
-
-        It is also called, with the state unchanged, when a probe or the grace time ended.
-        """
-        return self._states.add(listener)
 
     def add_change_listener(self, listener: ChangeListener) -> Callable[[], None]:
         """Call `listener(node, keys)` when values of a node changed; returns what ends that."""
@@ -259,9 +183,9 @@ class Household:
 
     async def stop(self) -> None:
         """End everything; open commands end as cancelled, queued ones rest as stored."""
-        self._grace.stop()
+        self.link.stop()
         self._thinning.stop()
-        self._end_search()
+        self.left_overs.stop()
         self.commands.stop()
         await self._session.stop()
         self._intake.close()
@@ -276,15 +200,6 @@ class Household:
     ) -> None:
         """Set a value from before a restart, unless a fresh one is there."""
         self._model.restore(node_id, key, value, unit)
-
-    async def clear_node(self, node_id: str) -> None:
-        """Have the broker forget what it keeps of a node, while connected and allowed to look.
-
-        The node has to be known still: what is overheard would make it known again.
-        """
-        with suppress(HomeSyncError):
-            found = await self._scan.find(self._dialect.everything_of(node_id))
-            self.clear_retained(found or ())
 
     def remove_node(self, node_id: str) -> None:
         """Forget a node and, while connected, take its retained status off the broker."""
@@ -307,46 +222,6 @@ class Household:
             raise InvalidSettingError("topic", "commands are not sent as plain messages")
         self._session.publish(message)
 
-    async def find_retained(self) -> dict[str, int] | None:
-        """Return topic → bytes of what the broker keeps for nodes that are not known.
-
-        None if the broker does not let us look; raises NotConnectedError.
-        """
-        found = await self._scan.find(self._dialect.everything)
-        if found is None:
-            return None
-        return {topic: size for topic, size in found.items() if self.why_left_over(topic)}
-
-    def why_left_over(self, topic: str) -> LeftOver | None:
-        """Why a retained message serves nobody; None if it does, or is none of the nodes'."""
-        if not self._dialect.owns(topic):
-            return None
-        if is_command_topic(topic):
-            return LeftOver.COMMAND
-        try:
-            target = self._dialect.resolve(topic.encode())
-        except ProtocolError:
-            return LeftOver.UNKNOWN_TOPIC
-        if target.branch == "response":
-            return LeftOver.ANSWER
-        return None if target.node_id in self._model.nodes else LeftOver.UNKNOWN_NODE
-
-    def clear_retained(self, topics: Iterable[str]) -> int:
-        """Have the broker forget what it keeps on topics of this household; return how many.
-
-        Raises NotConnectedError, CongestedError or TooLargeError when it has to give up.
-        """
-        own = (topic for topic in dict.fromkeys(topics) if self._dialect.owns(topic))
-        # Strangers chose them: one that cannot be published on must not spare the others.
-        wanted = [topic for topic in own if is_topic(topic)]
-        for topic in wanted:
-            self._session.publish(Publication(topic, b"", retain=True))
-        self.retained_commands = tuple(
-            topic for topic in self.retained_commands if topic not in wanted
-        )
-        self._tell_state()
-        return len(wanted)
-
     def _statistics(
         self, settings: HouseholdSettings, logger: logging.Logger, month_of: MonthOf
     ) -> Statistics:
@@ -368,7 +243,7 @@ class Household:
         return Surroundings(
             send=self._send_command,
             away=self._away,
-            patience=lambda: self._grace.left,
+            patience=lambda: self.link.patience,
             tell=self._on_result,
             installing=self._on_installation,
             changed=self._on_stored,
@@ -410,49 +285,17 @@ class Household:
         else:
             self._session.resume_reading()
 
-    def _on_state(self, state: ConnectionState) -> None:
-        before, self._last_state = self._last_state, state
-        if state is not before:
-            if self._end_search():
-                # Some brokers close the connection of who asks for what he may not see.
-                self._cut_searches += 1
-            if state is ConnectionState.CONNECTED:
-                self._grace.connected()
-                self.commands.connection_is_back()
-                self._begin_search()
-            else:
-                if state in _LOST:
-                    self._grace.lost()
-                if before is ConnectionState.CONNECTED:
-                    self.commands.connection_lost()
-        self._tell_state()
-
-    def _tell_state(self) -> None:
-        self._states.tell(self.state)
-
-    async def _search_retained_commands(self) -> None:
-        """Look for commands that the broker keeps: nodes would get them at each reconnect."""
-        try:
-            found = await self._scan.find(self._dialect.commands, wanted=is_command_topic)
-        except HomeSyncError:
-            return
-        self._cut_searches = 0
-        self.retained_commands = tuple(found or ())
-        self._tell_state()
-
-    def _begin_search(self) -> None:
-        if self._cut_searches < _MOST_CUT_SEARCHES:
-            search = self._search_retained_commands()
-            self._search = asyncio.get_running_loop().create_task(search)
-
-    def _end_search(self) -> bool:
-        """End a search; return whether there was one that had not ended by itself."""
-        search, self._search = self._search, None
-        return search is not None and search.cancel()
+    def _on_turn(self, before: ConnectionState, state: ConnectionState) -> None:
+        connected = state is ConnectionState.CONNECTED
+        if connected:
+            self.commands.connection_is_back()
+        elif before is ConnectionState.CONNECTED:
+            self.commands.connection_lost()
+        self.left_overs.link_changed(connected=connected)
 
     def _away(self, node_id: str) -> Reason | None:
         """Why nothing can be sent to a node now."""
-        if self.state is not ConnectionState.CONNECTED:
+        if self.link.state is not ConnectionState.CONNECTED:
             return Reason.NOT_CONNECTED
         node = self._model.nodes.get(node_id)
         return Reason.NODE_OFFLINE if node is not None and node.offline else None

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 
 from .commands import Command, CommandResult, OtaCommand, Outcome, Reason, Response, ResponseStatus
 from .errors import CongestedError, HomeSyncError, NotConnectedError, TooLargeError
-from .order import Order
+from .order import MEMORY, Order
 from .transport.reasons import FAILURE, NO_SUBSCRIBERS, reason_of
-
-MEMORY = 60.0
-"""Seconds for which a node remembers what it has carried out."""
 
 _FIRST_GAP = 1.0  # doubled with each repeat
 _WAIT = 60.0  # after `accepted` without a time

@@ -193,8 +193,10 @@ class Intake:
         reading = self._dialect.decode_reading(
             target, payload, self._to.wall_clock(), self._complain
         )
-        if self._heard(node_id):
-            self._to.changed(node_id, self._model.apply_reading(reading, live=not retained))
+        if node_id in self._model.nodes or self._heard(node_id):
+            changed = self._model.apply_reading(reading, live=not retained)
+            if changed:
+                self._to.changed(node_id, changed)
 
     def _apply_status(self, target: NodeTopic, payload: bytes, retained: bool) -> None:
         node_id = target.node_id

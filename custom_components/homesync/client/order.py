@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+import secrets
 from typing import Any
 
 import orjson
@@ -23,6 +24,9 @@ from .commands import (
 )
 from .errors import InvalidSettingError
 from .protocol.topics import is_id
+
+MEMORY = 60.0
+"""Seconds for which a node remembers what it has carried out."""
 
 _LONGEST_TIMEOUT = 600.0
 _MOST_RETRIES = 10
@@ -99,6 +103,43 @@ class Order:
         )
 
 
+def new_order(node_id: str, command: Command, delivery: Delivery, now: float) -> Order:
+    """Make an order at `now`, in seconds since the epoch.
+
+    Raises InvalidSettingError for a command that no node should be sent.
+    """
+    return _order(node_id, _checked(node_id, command, delivery), delivery, now)
+
+
+def taken_up(stored: StoredCommand, now: float) -> Order:
+    """Return a stored order with the time that it has left at `now`, never more than granted.
+
+    Raises InvalidSettingError for one that no run of ours can have put down.
+    """
+    _check_stored(stored)
+    left = stored.ttl - max(0.0, now - stored.created)
+    if stored.first_sent is not None:
+        # Of a time to come nobody knows how long ago it was; the node may have forgotten.
+        since = now - stored.first_sent
+        left = min(left, MEMORY - since) if since >= 0 else 0.0
+    # Not later than now: a clock set back must not grant the time again and again.
+    order = _order(
+        stored.node_id,
+        _read_stored(stored.kind, stored.fields),
+        Delivery(timeout=stored.timeout, retries=stored.retries, queue=True, ttl=stored.ttl),
+        min(stored.created, now),
+    )
+    clock = asyncio.get_running_loop().time()
+    order.request_id = stored.request_id
+    order.ends = clock + left
+    order.attempts = stored.attempts
+    order.sends_left = max(1, order.sends_left - stored.attempts)
+    if stored.first_sent is not None:
+        order.first_sent_at = stored.first_sent
+        order.first_sent = clock - max(0.0, now - stored.first_sent)
+    return order
+
+
 def stored_of(order: Order) -> StoredCommand:
     """Put an order down."""
     return StoredCommand(
@@ -115,7 +156,38 @@ def stored_of(order: Order) -> StoredCommand:
     )
 
 
-def checked(node_id: str, command: Command, delivery: Delivery) -> Command:
+def abandoned(stored: StoredCommand) -> CommandResult:
+    """Return how a stored command ends that is not taken up again.
+
+    Raises InvalidSettingError for one that no run of ours can have put down.
+    """
+    _check_stored(stored)
+    command = _read_stored(stored.kind, stored.fields)
+    return CommandResult(
+        outcome=Outcome.CANCELLED,
+        reason=Reason.WITHDRAWN,
+        node_id=stored.node_id,
+        kind=command.kind,
+        request_id=stored.request_id,
+        attempts=stored.attempts,
+    )
+
+
+def _order(node_id: str, command: Command, delivery: Delivery, created: float) -> Order:
+    loop = asyncio.get_running_loop()
+    return Order(
+        request_id=secrets.token_hex(16),
+        node_id=node_id,
+        command=command,
+        delivery=delivery,
+        created=created,
+        ends=loop.time() + delivery.ttl,
+        done=loop.create_future(),
+        sends_left=1 + delivery.retries,
+    )
+
+
+def _checked(node_id: str, command: Command, delivery: Delivery) -> Command:
     """Return a command as a node may be sent it, or raise InvalidSettingError."""
     _check_ids(node_id, command.kind)
     _check_delivery(delivery.ttl, delivery.timeout, delivery.retries)
@@ -126,7 +198,7 @@ def checked(node_id: str, command: Command, delivery: Delivery) -> Command:
     return read_command(command.kind, fields)
 
 
-def read_stored(kind: str, fields: str) -> Command:
+def _read_stored(kind: str, fields: str) -> Command:
     """Return the command that rested as JSON text, or raise InvalidSettingError."""
     try:
         return read_command(kind, orjson.loads(fields))
@@ -134,7 +206,7 @@ def read_stored(kind: str, fields: str) -> Command:
         raise InvalidSettingError("command", "its fields are not JSON") from None
 
 
-def check_stored(stored: StoredCommand) -> None:
+def _check_stored(stored: StoredCommand) -> None:
     """Refuse what the file cannot have got from us; each of its values may be of any type."""
     _check_ids(stored.node_id, stored.kind, stored.request_id)
     _check_delivery(stored.ttl, stored.timeout, stored.retries)
@@ -144,23 +216,6 @@ def check_stored(stored: StoredCommand) -> None:
     known = type(stored.attempts) is int and 0 <= stored.attempts <= _MOST_ATTEMPTS
     if not known or (stored.attempts > 0) is (stored.first_sent is None):
         raise InvalidSettingError("command", "its attempts are not allowed")
-
-
-def abandoned(stored: StoredCommand) -> CommandResult:
-    """Return how a stored command ends that is not taken up again.
-
-    Raises InvalidSettingError for one that no run of ours can have put down.
-    """
-    check_stored(stored)
-    command = read_stored(stored.kind, stored.fields)
-    return CommandResult(
-        outcome=Outcome.CANCELLED,
-        reason=Reason.WITHDRAWN,
-        node_id=stored.node_id,
-        kind=command.kind,
-        request_id=stored.request_id,
-        attempts=stored.attempts,
-    )
 
 
 def _check_ids(*ids: Any) -> None:

@@ -126,16 +126,19 @@ class CommandStatistics:
 class IntakeStatistics:
     """Messages that led to nothing, and those that wait.
 
-    `refused` had no room or were not accepted, `conflated` gave way unread to a newer one of
-    their topic; `causes` tells everything apart, what merely came late included. `waiting`
-    messages of `waiting_bytes` are not applied yet; some have waited for `behind` seconds.
+    `refused` had no room, `not_accepted` are of nodes that wait for the user's word or are
+    ignored, `conflated` gave way unread to a newer one of their topic; `causes` tells
+    everything apart, what merely came late included. `waiting` messages of `waiting_bytes`
+    are not applied yet; some have waited for `behind` seconds.
     """
 
     malformed: int
     refused: int
+    not_accepted: int
     conflated: int
     recent_malformed: int
     recent_refused: int
+    recent_not_accepted: int
     causes: Mapping[str, int]
     waiting: int
     waiting_bytes: int

@@ -2,14 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-import logging
 
 from .commands import Outcome
-from .complaints import Complaints
-from .dispatch import Dispatch
-from .intake import Intake
-from .model import HouseholdModel
 from .statistics import (
     CommandStatistics,
     ConnectionStatistics,
@@ -24,34 +18,13 @@ from .statistics import (
     TrafficStatistics,
 )
 from .statistics_month import BudgetStatistics, MonthLedger, MonthOf, budget
+from .statistics_observed import KINDS, Observed, sources_of
 from .statistics_sources import SAMPLE_EVERY, Counters, Figures, Sources, total
 from .statistics_state import StatisticsState
-from .transport.presets import Plan
-from .transport.session import MqttSession
 from .transport.state import ConnectionState
 
 _MOST_REFUSED = 256
 _PUBLISH_FAILURES = ("refused", "congested", "not_connected", "too_large", "unanswered")
-_KINDS = ("status", "response", "command", "other")
-# Complaints about what is well-formed; every other complaint is about a malformed message.
-_NO_ROOM = ("node_refused", "node_not_accepted", "metric_refused")
-_WELL_FORMED = frozenset((*_NO_ROOM, "unmatched_answer", "retained_answer"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
-    """Whose figures are kept."""
-
-    name: str
-    home_id: str
-    plan: Plan
-    session: MqttSession
-    intake: Intake
-    commands: Dispatch
-    model: HouseholdModel
-    complaints: Complaints
-    logger: logging.Logger
-    wall_clock: Callable[[], float]
 
 
 class Statistics:
@@ -69,14 +42,7 @@ class Statistics:
         self._started = self._loop.time()
         self._refused: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
-        own = {
-            "connection": self._connection_figures,
-            "connect_failures": lambda: Figures(counters=observed.session.history.failures),
-            "disconnects": lambda: Figures(counters=observed.session.history.disconnects),
-            "traffic": self._traffic_figures,
-            "commands": lambda: Figures(counters=observed.commands.outcomes),
-            "intake": self._intake_figures,
-        }
+        own = sources_of(observed)
         for name, figures in own.items():
             self._sources.register(name, figures)
         self._own = frozenset(own)
@@ -153,36 +119,6 @@ class Statistics:
     def _bytes(self) -> int:
         return total(self._sources.totals("traffic"), ("bytes_in", "bytes_out"))
 
-    def _connection_figures(self) -> Figures:
-        history = self._of.session.history
-        counters = {
-            "connects": history.connects,
-            "failed": history.failures.total(),
-            "connected_seconds": history.seconds_in_all,
-        }
-        return Figures(counters=counters)
-
-    def _traffic_figures(self) -> Figures:
-        kinds = self._of.intake.kinds
-        counters = {
-            **asdict(self._of.session.traffic),
-            **{f"received_{kind}": kinds[kind] for kind in _KINDS},
-            "sent_command": self._of.commands.published,
-        }
-        return Figures(counters=counters)
-
-    def _intake_figures(self) -> Figures:
-        complaints = self._of.complaints.counts
-        malformed = (n for kind, n in complaints.items() if kind not in _WELL_FORMED)
-        causes = complaints + self._of.model.counts + self._of.commands.odd_answers
-        counters = {
-            **{f"cause.{kind}": times for kind, times in causes.items()},
-            "malformed": sum(malformed),
-            "refused": total(causes, _NO_ROOM),
-            "conflated": self._of.intake.superseded,
-        }
-        return Figures(counters=counters)
-
     def _connection(self) -> ConnectionStatistics:
         session, history = self._of.session, self._of.session.history
         counted = self._sources.totals("connection")
@@ -212,7 +148,7 @@ class Statistics:
 
     def _traffic(self) -> TrafficStatistics:
         counted = self._sources.totals("traffic")
-        received = {kind: total(counted, (f"received_{kind}",)) for kind in _KINDS}
+        received = {kind: total(counted, (f"received_{kind}",)) for kind in KINDS}
         telemetry = total(counted, ("received",)) - sum(received.values())
         commands = total(counted, ("sent_command",))
         return TrafficStatistics(
@@ -254,9 +190,11 @@ class Statistics:
         return IntakeStatistics(
             malformed=total(counted, ("malformed",)),
             refused=total(counted, ("refused",)),
+            not_accepted=total(counted, ("not_accepted",)),
             conflated=total(counted, ("conflated",)),
             recent_malformed=total(recent, ("malformed",)),
             recent_refused=total(recent, ("refused",)),
+            recent_not_accepted=total(recent, ("not_accepted",)),
             causes={
                 key.removeprefix("cause."): int(times)
                 for key, times in counted.items()

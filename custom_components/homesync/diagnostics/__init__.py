@@ -17,7 +17,7 @@ from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.loader import async_get_integration
 
-from ..client import Household, MqttVersion
+from ..client import Household, Link, MqttVersion
 from ..const import CONF_VERIFY, DOMAIN
 from ..coordinator import HomeSyncConfigEntry
 from ..issues import client_certificate_expires
@@ -62,7 +62,7 @@ async def async_get_config_entry_diagnostics(
     household = entry.runtime_data.household
     return told | {
         "connection": _connection(household),
-        "tls": _tls(entry, household),
+        "tls": _tls(entry, household.link),
         "counts": household.counts,
         "commands": {"waiting": household.commands.waiting, "sent": household.commands.sent},
         "statistics": _statistics(household),
@@ -111,11 +111,12 @@ def _entities(
 
 
 def _connection(household: Household) -> dict[str, Any]:
-    error, terms, limits = household.error, household.terms, household.limits
+    link = household.link
+    error, terms, limits = link.error, link.terms, link.limits
     return {
-        "state": household.state.value,
-        "reachable": household.reachable,
-        "rival": household.rival,
+        "state": link.state.value,
+        "reachable": link.reachable,
+        "rival": link.rival,
         "error": None
         if error is None
         else {
@@ -135,14 +136,12 @@ def _connection(household: Household) -> dict[str, Any]:
             "qos": terms.qos,
         },
         "learned": {
-            "version": _version(household.learned.version),
-            "transport": None
-            if household.learned.transport is None
-            else household.learned.transport.value,
+            "version": _version(link.learned.version),
+            "transport": None if link.learned.transport is None else link.learned.transport.value,
         },
         "limits": None if limits is None else {name: getattr(limits, name) for name in _LIMITS},
-        "echo": _echo(household),
-        "retained_commands": len(household.retained_commands),
+        "echo": _echo(link),
+        "retained_commands": len(household.left_overs.commands),
     }
 
 
@@ -150,26 +149,26 @@ def _version(version: MqttVersion | None) -> str | None:
     return None if version is None else version.name
 
 
-def _echo(household: Household) -> dict[str, Any] | None:
-    if household.echo is None:
+def _echo(link: Link) -> dict[str, Any] | None:
+    if link.echo is None:
         return None
     return {
         "round_trip_ms": None
-        if household.echo.round_trip is None
-        else round(household.echo.round_trip * 1000, 1),
+        if link.echo.round_trip is None
+        else round(link.echo.round_trip * 1000, 1),
         "unproven": [
             branch
             for branch in _BRANCHES
-            if any(f"/{branch}/" in silent for silent in household.echo.unproven)
+            if any(f"/{branch}/" in silent for silent in link.echo.unproven)
         ],
     }
 
 
-def _tls(entry: HomeSyncConfigEntry, household: Household) -> dict[str, Any]:
+def _tls(entry: HomeSyncConfigEntry, link: Link) -> dict[str, Any]:
     return {
-        "secured": household.secured,
-        "verified": household.secured and entry.data.get(CONF_VERIFY, True),
-        "broker_certificate_days": _days_until(household.certificate_expires),
+        "secured": link.secured,
+        "verified": link.secured and entry.data.get(CONF_VERIFY, True),
+        "broker_certificate_days": _days_until(link.certificate_expires),
         "client_certificate_days": _days_until(client_certificate_expires(entry)),
     }
 

@@ -46,6 +46,7 @@ from ..const import (
     VERSION_311,
     VERSION_AUTO,
 )
+from ..plan import usual_plan
 from .plain import plain
 
 # Settings whose values are numbers and switches, or one of the words beside them.
@@ -103,6 +104,7 @@ def options_of(entry: ConfigEntry) -> dict[str, Any]:
     """Return how the household is to behave."""
     return {
         **{key: plain(option(entry, key), words) for key, words in _TOLD_OPTIONS.items()},
+        **{key: plain(entry.options.get(key, usual)) for key, usual in usual_plan(entry).items()},
         f"{CONF_FIRMWARE_CATALOGUE}_set": bool(option(entry, CONF_FIRMWARE_CATALOGUE)),
         CONF_FIRMWARE_HOSTS: len(option(entry, CONF_FIRMWARE_HOSTS)),
     }

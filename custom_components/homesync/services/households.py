@@ -82,7 +82,7 @@ async def async_purge_retained(call: ServiceCall) -> ServiceResponse:
 
 
 async def _look(entry: HomeSyncConfigEntry) -> dict[str, int]:
-    found = await entry.runtime_data.household.find_retained()
+    found = await entry.runtime_data.household.left_overs.find()
     if found is None:
         raise failure("cannot_look", household=entry.title)
     return found
@@ -94,7 +94,7 @@ async def _clear(
     """Clear topics, look whether they are gone, and return those that are not."""
     left = list(found)
     while left:
-        connection.clear_retained(islice(left, _AT_ONCE))
+        connection.left_overs.clear(islice(left, _AT_ONCE))
         there = await _look(entry)
         still = [topic for topic in left if topic in there]
         if len(still) == len(left):

@@ -1,0 +1,48 @@
+"""A household's figures in tests, and the time that passes for them."""
+
+from datetime import timedelta
+
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+
+from custom_components.homesync.client import HouseholdStatistics
+
+from .lookup import coordinator
+
+BYTE = 1e-9
+"""In the GB of which options speak."""
+
+
+def figures(entry: MockConfigEntry) -> HouseholdStatistics:
+    return coordinator(entry).household.statistics.snapshot()
+
+
+async def a_minute_passes(hass: HomeAssistant) -> None:
+    """Let the figures be shown anew."""
+    await _pass(hass, 61)
+
+
+async def look(hass: HomeAssistant) -> None:
+    """Let the time come at which alerts are looked for."""
+    await _pass(hass, 31)
+
+
+def grow_older(entry: MockConfigEntry, minutes: float) -> None:
+    """Let what the household has lived through, and has not, have been so much longer."""
+    household = coordinator(entry).household
+    household.statistics._started -= minutes * 60
+    if household._session.history.ended is not None:
+        household._session.history.ended -= minutes * 60
+    for order in household.commands._outbox:
+        order.ends -= minutes * 60
+    samples = household.statistics._sources._samples
+    older = [(at - minutes * 60, counted) for at, counted in samples]
+    samples.clear()
+    samples.extend(older)
+    household.statistics._sources.sample()
+
+
+async def _pass(hass: HomeAssistant, seconds: float) -> None:
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+    await hass.async_block_till_done()
