@@ -127,6 +127,8 @@ class ValueSensor(NodeEntity, RestoreSensor):
     the same quantity are converted, so that automations and statistics can rely on it.
     """
 
+    _numbers: NumberWriter | None = None
+
     def __init__(
         self,
         coordinator: HomeSyncCoordinator,
@@ -135,7 +137,6 @@ class ValueSensor(NodeEntity, RestoreSensor):
         description: SensorEntityDescription,
     ) -> None:
         super().__init__(coordinator, node_id, key, description)
-        self._numbers: NumberWriter | None = None
         self._unit_known = False
         # The registry takes the unit down before the entity is added.
         if (value := self.node.values.get(key)) is not None and value.value is not None:
@@ -159,6 +160,12 @@ class ValueSensor(NodeEntity, RestoreSensor):
             return None
         usual_unit, precision = UNITS_PRECISION[device_class]
         return precision if unit == usual_unit else None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        # The same entity is added again under another entity id.
+        self._numbers = None
+        await super().async_added_to_hass()
 
     @property
     @override

@@ -137,6 +137,21 @@ async def test_a_new_name_of_the_device_stays(
     assert alone.times == 2
 
 
+async def test_a_new_entity_id_is_written_to(
+    hass: HomeAssistant, meter: Meter, alone: Alone
+) -> None:
+    await meter.show(3)
+    old, meter.entity_id = meter.entity_id, "sensor.boiler"
+    er.async_get(hass).async_update_entity(old, new_entity_id=meter.entity_id)
+    await until(hass, lambda: hass.states.get(meter.entity_id) is not None)
+
+    await meter.show(4)
+    await meter.show(5)
+    assert hass.states.get(old) is None
+    # Of three numbers the first under the new id was written whole.
+    assert alone.times == 2
+
+
 async def test_a_chosen_unit_has_every_number_converted(
     hass: HomeAssistant, meter: Meter, alone: Alone
 ) -> None:
