@@ -38,7 +38,7 @@ FULL = Sizes(
 QUICK = Sizes(
     runs=1,
     small_nodes=100,
-    large_nodes=200,
+    large_nodes=150,
     burst=20_000,
     long_burst=20_000,
     seconds=1.0,
@@ -47,7 +47,7 @@ QUICK = Sizes(
     growth_homes=(1, 10),
     commands=20,
     restart_homes=10,
-    kept_nodes=200,
+    kept_nodes=100,
 )
 TINY = Sizes(
     runs=1,

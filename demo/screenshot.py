@@ -46,6 +46,8 @@ async def take_screenshots(stage: Stage) -> bool:
             await album.take("dashboard")
             await _device(page, stage)
             await album.take("device")
+            await _household(page, stage)
+            await album.take("household")
     finally:
         history.cancel()
     return True
@@ -70,3 +72,10 @@ async def _device(page: Page, stage: Stage) -> None:
     await page.set_viewport_size({"width": _WIDTH, "height": 1130})
     await page.goto(f"/config/devices/device/{device}")
     await page.get_by_text("Signal strength").first.wait_for()
+
+
+async def _household(page: Page, stage: Stage) -> None:
+    device = stage.registry.device(PLANS[0].home_id, None)
+    await page.set_viewport_size({"width": _WIDTH, "height": 1560})
+    await page.goto(f"/config/devices/device/{device}")
+    await page.get_by_text("Data this month").first.wait_for()

@@ -74,6 +74,7 @@ def _lateness(what: str, ours: list[_Found], theirs: list[_Found]) -> list[Row]:
             core=p99_core,
             aim="≤ core's",
             verdict=at_most(ratios(p99, p99_core), 1.0),
+            note="core's one run stands for all, in this row and the two that follow",
         ),
         Row(
             name="lag-worst",

@@ -15,6 +15,7 @@ from .client import InvalidSettingError
 from .const import DOMAIN, PLATFORMS
 from .coordinator import HomeSyncConfigEntry, HomeSyncCoordinator, configuration
 from .http_api import async_setup_http_api
+from .issues import HouseholdIssues
 from .names import unique_id
 from .outcomes import announce
 from .queued import async_abandon
@@ -70,6 +71,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) ->
     for result in await async_abandon(hass, entry):
         announce(hass, entry, result, (DOMAIN, unique_id(entry.entry_id, result.node_id)))
     await async_remove_statistics(hass, entry)
+    HouseholdIssues(hass, entry).clear()
 
 
 async def async_remove_config_entry_device(

@@ -9,13 +9,15 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
 
 from .broker import option
-from .client import Alert, Alerts, Household, HouseholdStatistics, Plan, Thresholds
+from .client import Alert, Alerts, ConnectionState, Household, HouseholdStatistics, Plan, Thresholds
 from .issues import THINNED, HouseholdIssues, Placeholders, alert_key
 
 _LOGGER = logging.getLogger(__name__)
 _EVERY = timedelta(seconds=30)
 # Figures move all the time; a text under repairs that did would only be in the way.
 _TEXT_HOLDS = 900.0
+# Rates are those of so many seconds; by then, a connected household has met what is wrong.
+_SETTLED = 900.0
 
 _FIGURES: Mapping[Alert, Callable[[HouseholdStatistics, Household], Placeholders]] = {
     Alert.DISCONNECTED: lambda _, household: {"reason": str(household.link.error or "")},
@@ -86,6 +88,10 @@ class HouseholdAlerts:
         """Whether an alert is raised now."""
         return alert in self._alerts.raised
 
+    def judge(self) -> None:
+        """Raise what holds from the last run, so that sensors begin with it; tells nobody."""
+        self._alerts.look(self._household.statistics.snapshot())
+
     def start(self) -> None:
         """Begin to watch; before the household connects, since its plan may be used up."""
         self._end = async_track_time_interval(self._hass, self._on_time, _EVERY)
@@ -105,6 +111,9 @@ class HouseholdAlerts:
         self._alerts.look(now)
         thinning = self._follow_thinning()
         changed = [self._follow(alert, now) for alert in self._alerts.watched]
+        connected = now.connection.state is ConnectionState.CONNECTED
+        if connected and now.connection.uptime >= _SETTLED:
+            self._issues.settle()
         if thinning or any(changed):
             self._on_change()
 

@@ -130,14 +130,13 @@ class HomeSyncCoordinator:
         self.nodes = self.household.nodes
         self._hass = hass
         self.entities = EntityHub(hass, self.household.nodes.__contains__)
-        self.devices = Devices(hass, entry)
+        self.devices = Devices(hass, entry, self.household.nodes.__contains__)
         self._household_listeners: list[CALLBACK_TYPE] = []
         self._household_due = False
         self._events = ConnectionEvents(hass, entry, self.household.link, self.devices.household.id)
 
     async def async_restore(self) -> None:
         """Take up the nodes and keys of the last run from the registries, and its statistics."""
-        self._issues.clear()
         await self._statistics.async_restore()
         entry_id = self.entry.entry_id
         for entity in er.async_entries_for_config_entry(er.async_get(self._hass), entry_id):
@@ -151,6 +150,7 @@ class HomeSyncCoordinator:
             self.household.restore_node(node_id)
             for key, value in told.items():
                 self.household.restore_value(node_id, key, value)
+        self.alerts.judge()
 
     async def async_start(self) -> None:
         """Take up what was queued and begin to connect; the platforms listen already."""
@@ -174,7 +174,7 @@ class HomeSyncCoordinator:
         self.entities.close()
         await self._queued.async_close()
         await self._statistics.async_close()
-        self._issues.clear()
+        self._issues.close()
 
     async def async_install(
         self, node_id: str, firmware: Firmware | None = None, *, queue: bool = False

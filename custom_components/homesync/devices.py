@@ -1,6 +1,6 @@
 """The devices of a household and its nodes in Home Assistant's registry."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
@@ -25,10 +25,16 @@ DEVICE_FACTS = frozenset(_FACTS)
 
 
 class Devices:
-    """The devices of one config entry; `household` is the one that the nodes hang on."""
+    """The devices of one config entry; `household` is the one that the nodes hang on.
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+    `is_known` tells whether a node still is one.
+    """
+
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry, is_known: Callable[[str], bool]
+    ) -> None:
         self._entry = entry
+        self._is_known = is_known
         self._registry = dr.async_get(hass)
         self.household = self._registry.async_get_or_create(
             config_entry_id=entry.entry_id,
@@ -71,7 +77,9 @@ class Devices:
                 )
 
     def of_node(self, node_id: str) -> dr.DeviceEntry:
-        """Return a node's device."""
+        """Return a node's device; LookupError for a node that was removed."""
+        if not self._is_known(node_id):
+            raise LookupError(f"{self._entry.title} {node_id} was removed")
         return self._find(node_id) or self.register(node_id)
 
     def register(self, node_id: str) -> dr.DeviceEntry:

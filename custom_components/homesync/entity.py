@@ -14,7 +14,6 @@ from .const import DOMAIN
 from .coordinator import HomeSyncCoordinator
 from .errors import raise_unless_confirmed
 from .names import unique_id
-from .state_writes import release
 
 
 class HouseholdEntity(Entity):
@@ -96,13 +95,6 @@ class NodeEntity(Entity):
     def _changed(self) -> None:
         self._take_all()
         self.async_write_ha_state()
-
-    @override
-    def _async_write_ha_state(self) -> None:
-        super()._async_write_ha_state()
-        state = self.hass.states.get(self.entity_id)
-        if state is not None and self._context is None:
-            release(state)
 
     def _take_all(self) -> None:
         node = self.node

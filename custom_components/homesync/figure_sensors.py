@@ -110,6 +110,7 @@ FIGURES = (
         lambda now: round(now.commands.oldest or 0),
         device_class=SensorDeviceClass.DURATION,
         native_unit_of_measurement=UnitOfTime.SECONDS,
+        suggested_display_precision=0,
     ),
     _count("commands_failed", lambda now: sum(now.commands.outcomes[each] for each in _FAILED)),
     _count("messages_malformed", lambda now: now.intake.malformed),

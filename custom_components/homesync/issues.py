@@ -163,7 +163,7 @@ def _never(_household: Household, _entry: ConfigEntry) -> Placeholders | None:
     return None
 
 
-# Told by whoever meets it, taken back by him or when the household is loaded anew.
+# Told by whoever meets it, taken back by him or when the household stops.
 _REPORTED = {
     kind.key: kind
     for kind in (
@@ -176,14 +176,20 @@ _REPORTED = {
         _Kind("outbox_not_written", _never, severity=ir.IssueSeverity.ERROR),
         _Kind("outbox_not_storable", _never),
         _Kind("statistics_lost", _never),
+        _Kind("statistics_in_the_way", _never),
         *(_Kind(alert_key(alert), _never) for alert in Alert),
         _Kind(THINNED, _never),
     )
 }
+_ALL = (*_KINDS, *_REPORTED.values())
 
 
 class HouseholdIssues:
-    """The issues of one household: shown while they last, once each."""
+    """The issues of one household: shown while they last, once each.
+
+    Home Assistant remembers with an issue that the user ignores it. So one that is ignored
+    outlives the run, and is deleted when the next one is sure that it does not hold.
+    """
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         self._hass = hass
@@ -220,9 +226,24 @@ class HouseholdIssues:
         )
         self.report("node_limit", {"limit": str(limit), "node": node_id})
 
+    def settle(self) -> None:
+        """Forget what was ignored in an earlier run and was not met in this one."""
+        for kind in _ALL:
+            if kind.key not in self._shown:
+                self._hide(kind)
+
+    def close(self) -> None:
+        """Show nothing more; all is forgotten only if the household was disabled."""
+        registry = ir.async_get(self._hass)
+        for kind in _ALL:
+            issue = registry.async_get_issue(DOMAIN, self._id(kind.key))
+            ignored = issue is not None and issue.dismissed_version is not None
+            if self._entry.disabled_by or not ignored:
+                self._hide(kind)
+
     def clear(self) -> None:
-        """Take everything back."""
-        for kind in (*_REPORTED.values(), *_KINDS):
+        """Forget everything."""
+        for kind in _ALL:
             self._hide(kind)
 
     def _show(self, kind: _Kind, placeholders: Placeholders) -> None:

@@ -20,6 +20,7 @@ _QUIET: Final = frozenset(
         ("at",),
         ("connection", "seconds"),
         ("connection", "connected_seconds"),
+        ("connection", "away_seconds"),
         ("connection", "uptime"),
         ("commands", "oldest"),
         ("budget", "forecast"),

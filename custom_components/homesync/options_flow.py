@@ -88,8 +88,9 @@ _SECTIONS: dict[str, dict[str, Selector[Any]]] = {
     },
     "alerts": {
         CONF_ALERT_DISCONNECTED: number(0, 1440, "min"),
-        CONF_ALERT_CONNECT_FAILURES: number(0, 100, "%"),
-        CONF_ALERT_PUBLISH_FAILURES: number(0, 100, "%"),
+        # They are told above it, and no share of failures is above 100 %.
+        CONF_ALERT_CONNECT_FAILURES: number(0, 99, "%"),
+        CONF_ALERT_PUBLISH_FAILURES: number(0, 99, "%"),
         CONF_ALERT_QUEUE_AGE: number(0, 1440, "min"),
         CONF_ALERT_BAD_MESSAGES: number(0, 1000, "/min"),
         CONF_ALERT_DATA: number(0, 100, "%"),

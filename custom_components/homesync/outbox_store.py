@@ -9,7 +9,6 @@ write it is set aside, and while that is impossible nothing is written.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 import logging
@@ -21,17 +20,16 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.json import json_bytes
 from homeassistant.helpers.storage import STORAGE_DIR
-from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError, write_utf8_file_atomic
 from homeassistant.util.json import json_loads
 
 from .const import DOMAIN
+from .set_aside import all_aside, set_aside
 
 _LOGGER = logging.getLogger(__name__)
 
 _VERSION: Final = 1
 _LARGEST: Final = 5 * 1024 * 1024
-_KEPT_ASIDE: Final = 3
 _RETRY_AFTER: Final = 60.0
 
 # Why a file is set aside that nobody could read when its commands were needed.
@@ -152,7 +150,7 @@ class OutboxStore:
 
     async def _set_aside(self) -> None:
         """Take the file that is in the way out of it; OSError while that is impossible."""
-        aside = await self._hass.async_add_executor_job(_set_aside, self.path)
+        aside = await self._hass.async_add_executor_job(set_aside, self.path)
         why, self._in_the_way = self._in_the_way, None
         if aside is not None and why is not None:
             self._tell(StoreTrouble(TroubleKind.SET_ASIDE, why, aside))
@@ -278,28 +276,8 @@ def _write(path: Path, content: bytes) -> None:
     write_utf8_file_atomic(str(path), content, private=True, mode="wb")
 
 
-def _set_aside(path: Path) -> Path | None:
-    """Rename a readable file, forgetting the oldest so treated; None without a file."""
-    aside = path.with_name(f"{path.name}.corrupt.{dt_util.utcnow():%Y%m%dT%H%M%S.%fZ}")
-    try:
-        if path.is_file():
-            path.open("rb").close()
-        path.rename(aside)
-    except FileNotFoundError:
-        return None
-    for each in _all_aside(path)[:-_KEPT_ASIDE]:
-        with suppress(OSError):
-            each.unlink()
-    return aside
-
-
-def _all_aside(path: Path) -> list[Path]:
-    """Return what was set aside, the oldest first."""
-    return sorted(path.parent.glob(f"{path.name}.corrupt.*"))
-
-
 def _delete(path: Path) -> None:
-    for each in (path, *_all_aside(path)):
+    for each in (path, *all_aside(path)):
         each.unlink(missing_ok=True)
 
 

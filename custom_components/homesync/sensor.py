@@ -183,8 +183,10 @@ class ValueSensor(NodeEntity, RestoreSensor):
         if numbers is not None and coordinator.reachable and self._context is None:
             node = coordinator.nodes[self.node_id]
             value = node.values.get(self._key)
-            if value is not None and not node.offline and numbers.write(value.value, value.unit):
-                return
+            if value is not None and not node.offline:
+                unit = self.entity_description.native_unit_of_measurement or value.unit
+                if numbers.write(value.value, unit):
+                    return
         super()._changed()
         if numbers is None:
             self._numbers = numbers = NumberWriter(self.hass, self.entity_id)

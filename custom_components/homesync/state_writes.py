@@ -3,7 +3,7 @@
 import time
 
 from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import HomeAssistant, State
+from homeassistant.core import Context, HomeAssistant, State
 from homeassistant.helpers.entity import FLOAT_PRECISION
 
 # What a whole write would find changed and nobody is told of, a customisation for
@@ -11,29 +11,26 @@ from homeassistant.helpers.entity import FLOAT_PRECISION
 _WHOLE_EVERY = 60.0
 
 
-def release(state: State) -> None:
-    """Let go of the event that told of a state which nobody's action caused.
-
-    Home Assistant ties it to the context it made for the two. With the states before and
-    after, that is a ring that only Python's garbage collector finds, and the more rings
-    there are the more often it stops the whole process to look for them.
-    """
-    state.context.origin_event = None
-
-
 class NumberWriter:
     """Writes numbers that follow one another with all that the last whole write told.
 
     A whole write asks the entity for everything and computes it anew, which costs more
     than all that a message costs before.
+
+    Home Assistant ties a state that nobody's action caused to the event that told of it,
+    through the context it made for both, and both to the state before. That is a ring
+    which only Python's garbage collector finds, and the more rings there are, the more
+    often it stops the whole process to look for them. So a number lets go of the event of
+    the one before.
     """
 
-    __slots__ = ("_entity_id", "_hass", "_last", "_unit", "_until")
+    __slots__ = ("_context", "_entity_id", "_hass", "_last", "_unit", "_until")
 
     def __init__(self, hass: HomeAssistant, entity_id: str) -> None:
         self._hass = hass
         self._entity_id = entity_id
         self._last: State | None = None
+        self._context: Context | None = None
         self._unit: str | None = None
         self._until = 0.0
 
@@ -46,13 +43,14 @@ class NumberWriter:
             and state.attributes.get(ATTR_UNIT_OF_MEASUREMENT) == unit
         )
         self._last = state if followed else None
+        self._context = None if state is None else _made_for(state)
         self._unit = unit
         self._until = time.time() + _WHOLE_EVERY
 
     def write(self, number: object, unit: str | None) -> bool:
         """Write a number; False if that takes a whole write."""
         states, last, now = self._hass.states, self._last, time.time()
-        if last is None or unit != self._unit or now > self._until:
+        if last is None or unit != self._unit or not 0 <= self._until - now <= _WHOLE_EVERY:
             return False
         if states.get(self._entity_id) is not last:
             # Somebody else wrote, and knows why.
@@ -64,11 +62,24 @@ class NumberWriter:
             text = str(number)
         else:
             return False
+        context = Context()
         states.async_set(
-            self._entity_id, text, last.attributes, state_info=last.state_info, timestamp=now
+            self._entity_id,
+            text,
+            last.attributes,
+            context=context,
+            state_info=last.state_info,
+            timestamp=now,
         )
-        written = states.get(self._entity_id)
-        if written is not None:
-            release(written)
-        self._last = written
+        if self._context is not None:
+            self._context.origin_event = None
+        self._context = context
+        self._last = states.get(self._entity_id)
         return True
+
+
+def _made_for(state: State) -> Context | None:
+    """Return the context of a state if it was made for it alone."""
+    event = state.context.origin_event
+    own = event is not None and event.data.get("new_state") is state
+    return state.context if own else None

@@ -1,7 +1,8 @@
 """Keeps a household's counters over restarts.
 
 They are written at the end and a few times an hour; who kills Home Assistant loses what
-was counted since. A file that is no use is told, and counting begins anew.
+was counted since. A file that is no use is told and set aside, and counting begins anew;
+while that is impossible, nothing is written.
 """
 
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from homeassistant.helpers.storage import Store
 from .client import InvalidSettingError, Statistics, StatisticsState, read_state
 from .const import DOMAIN
 from .issues import HouseholdIssues
+from .set_aside import all_aside, set_aside
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class StatisticsStore:
         self._statistics = statistics
         self._issues = issues
         self._store = _store(hass, entry)
+        self._in_the_way = False
         self._end_saving: CALLBACK_TYPE | None = None
 
     async def async_restore(self) -> None:
@@ -62,13 +65,15 @@ class StatisticsStore:
                 self._entry.title,
                 err,
             )
-            self._issues.report("statistics_lost", {"reason": str(err)})
+            await self._set_aside(str(err))
             return
         if state is not None:
             self._statistics.restore(state)
 
     def start(self) -> None:
         """Begin to save now and then."""
+        if self._in_the_way:
+            return
         self._end_saving = async_track_time_interval(
             self._hass, self._save_soon, _EVERY, cancel_on_shutdown=True
         )
@@ -78,7 +83,8 @@ class StatisticsStore:
         if self._end_saving is not None:
             self._end_saving()
             self._end_saving = None
-        await self._store.async_save(self._fields())
+        if not self._in_the_way:
+            await self._store.async_save(self._fields())
 
     @callback
     def _save_soon(self, _now: datetime) -> None:
@@ -86,6 +92,17 @@ class StatisticsStore:
 
     def _fields(self) -> dict[str, Any]:
         return self._statistics.state().fields()
+
+    async def _set_aside(self, why: str) -> None:
+        """Take the file out of the way, and tell; if that is impossible, leave it as it is."""
+        path = Path(self._store.path)
+        try:
+            await self._hass.async_add_executor_job(set_aside, path)
+        except OSError as err:
+            self._in_the_way = True
+            _LOGGER.warning("Household %s: no statistics are kept: %s", self._entry.title, err)
+        key = "statistics_in_the_way" if self._in_the_way else "statistics_lost"
+        self._issues.report(key, {"reason": why, "file": path.name})
 
     async def _load(self) -> StatisticsState | None:
         """Return what the last run left, None if there is nothing; raises _UnusableError."""
@@ -120,7 +137,7 @@ async def async_remove_statistics(hass: HomeAssistant, entry: ConfigEntry) -> No
         await store.async_remove()
         await hass.async_add_executor_job(_delete_damaged, Path(store.path))
     except OSError as err:
-        _LOGGER.warning("%s could not be deleted: %s", store.path, err)
+        _LOGGER.warning("Household %s: %s could not be deleted: %s", entry.title, store.path, err)
 
 
 def _store(hass: HomeAssistant, entry: ConfigEntry) -> _Store:
@@ -135,6 +152,6 @@ def _size(path: Path) -> int | None:
 
 
 def _delete_damaged(path: Path) -> None:
-    """Delete the copies that Home Assistant makes of files that are not JSON."""
-    for each in path.parent.glob(f"{path.name}.corrupt.*"):
+    """Delete what was set aside, by Home Assistant if it was not JSON."""
+    for each in all_aside(path):
         each.unlink(missing_ok=True)

@@ -156,6 +156,24 @@ async def test_f51_what_was_sent_before_is_sent_again_only_while_the_node_rememb
     assert max(again.seconds, default=0) < 50
 
 
+@pytest.mark.parametrize(
+    ("stored", "wall", "age"),
+    [(STORED, NOW + 10, 10), (SENT, NOW + 10, 10), (STORED, NOW - 86_400, 0)],
+)
+@on_virtual_time
+async def test_what_is_taken_up_has_waited_since_it_was_given(
+    stored: StoredCommand, wall: float, age: float
+) -> None:
+    desk = Desk()
+    desk.wall = wall
+    again = desk.restored(stored)
+    assert again.dispatch.oldest == pytest.approx(age)
+    await again.pass_time(20)
+    assert again.dispatch.oldest == pytest.approx(age + 20)
+    again.dispatch.cancel()
+    assert again.dispatch.oldest is None
+
+
 @on_virtual_time
 async def test_f51_an_answer_to_what_the_last_run_sent_confirms() -> None:
     desk = Desk()

@@ -208,6 +208,22 @@ def test_no_more_bytes_are_asked_for_while_sixteen_mebibytes_wait(house: House) 
     assert house.full == [True, False]
 
 
+@pytest.mark.parametrize("urgent", [False, True])
+def test_tiny_messages_are_bounded_by_what_they_take_besides_their_bytes(
+    house: House, *, urgent: bool
+) -> None:
+    for number in range(50_000):
+        house.put(b"%06d" % number, urgent=urgent)
+    assert house.full == []
+    assert house.inbox.size == 50_000 * 6
+    for number in range(10_000):
+        house.put(b"more%06d" % number, urgent=urgent)
+    assert house.full == [True]
+    house.drain()
+    assert house.full == [True, False]
+    assert house.inbox.size == 0
+
+
 def test_superseded_payloads_do_not_count_as_waiting(house: House) -> None:
     for _ in range(100):
         house.put(b"t", bytes(MIB))

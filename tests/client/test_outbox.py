@@ -35,6 +35,7 @@ class Box(Outbox):
             command=command,
             delivery=Delivery(),
             created=0.0,
+            waits_since=0.0,
             ends=60.0,
             done=self._loop.create_future(),
             sends_left=4,

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from custom_components.homesync.client import (
+    Alert,
+    Alerts,
     ConnectionState,
     Delivery,
     Figures,
@@ -18,7 +20,9 @@ from custom_components.homesync.client import (
     overall,
     read_state,
 )
+from custom_components.homesync.client.errors import Cause
 from custom_components.homesync.client.statistics import Percentiles
+from custom_components.homesync.client.transport.statistics import LinkHistory
 
 from ..transport.link import until
 from ..transport.packets import publish
@@ -127,6 +131,38 @@ async def test_a_queue_has_a_length_and_an_age() -> None:
         await asyncio.gather(*waiting)
 
 
+@pytest.mark.parametrize("jump", [-3600, 3600])
+@on_virtual_time
+async def test_a_clock_that_is_set_in_an_outage_changes_nothing_of_it(jump: float) -> None:
+    async with Villa(broker=QUIET) as villa:
+        await asyncio.sleep(7200)
+        villa.may_reconnect.clear()
+        await villa.peer.close()
+        await until(lambda: villa.household.link.state is ConnectionState.DISCONNECTED)
+        alerts = Alerts({Alert.DISCONNECTED: 5})
+        await asyncio.sleep(240)
+        villa.now += jump
+        alerts.look(told(villa))
+        assert not alerts.raised
+        await asyncio.sleep(120)
+        alerts.look(told(villa))
+        assert alerts.raised == {Alert.DISCONNECTED: pytest.approx(6, abs=0.1)}
+        villa.now -= jump
+        alerts.look(told(villa))
+        assert alerts.raised
+
+
+@on_virtual_time
+async def test_an_outage_counts_from_the_start_without_a_first_connection() -> None:
+    history = LinkHistory(asyncio.get_running_loop().time, lambda: NOW)
+    await asyncio.sleep(301)
+    assert history.seconds_away == pytest.approx(301)
+    history.failed(Cause.REFUSED)
+    assert history.seconds_away == pytest.approx(301)
+    history.connected()
+    assert history.seconds_away == 0
+
+
 @on_virtual_time
 async def test_times_of_connections_and_of_this_start() -> None:
     async with Villa(broker=QUIET) as villa:
@@ -141,6 +177,8 @@ async def test_times_of_connections_and_of_this_start() -> None:
         away = told(villa).connection
         assert (away.since, away.seconds, away.transport) == (None, 0.0, None)
         assert away.connected_seconds == pytest.approx(100, abs=3)
+        assert first.away_seconds == 0.0
+        assert away.away_seconds == pytest.approx(50, abs=3)
         assert away.uptime == pytest.approx(150, abs=5)
         assert (away.last_disconnect, away.last_disconnect_at) == ("closed", NOW)
         assert away.next_attempt is not None
@@ -149,6 +187,7 @@ async def test_times_of_connections_and_of_this_start() -> None:
         villa.may_reconnect.set()
         await villa.connected()
         back = told(villa).connection
+        assert back.away_seconds == 0.0
         assert (back.connects, back.failed, dict(back.failures)) == (2, 1, {"closed": 1})
         assert (back.recent_connects, back.recent_failed) == (2, 1)
         assert back.failure_rate == pytest.approx(1 / 3)

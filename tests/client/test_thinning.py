@@ -142,6 +142,85 @@ async def test_a_new_month_ends_it() -> None:
 
 
 @on_virtual_time
+async def test_what_ends_within_a_window_is_not_left_out_after_a_reconnect() -> None:
+    async with villa_of(Plan(bytes_a_month=50, stops=True), session_expiry=3600) as villa:
+        look(villa)
+        await asyncio.sleep(880)
+        assert asked(villa)[-1] == ("subscribe", [TELEMETRY])
+        villa.now += 30 * 86_400
+        look(villa)
+        await asyncio.sleep(5)
+        assert villa.household.statistics.snapshot().connection.subscriptions == 3
+        await reconnected(villa)
+        await asyncio.sleep(100)
+        assert asked(villa) == [("subscribe", [TELEMETRY, *OTHERS])]
+
+
+async def lost(villa: Villa) -> None:
+    villa.may_reconnect.clear()
+    await villa.peer.close()
+    await until(lambda: villa.household.link.state is ConnectionState.DISCONNECTED)
+
+
+async def regained(villa: Villa) -> None:
+    villa.may_reconnect.set()
+    await villa.connected()
+
+
+@on_virtual_time
+async def test_what_begins_without_a_connection_begins_with_a_window() -> None:
+    async with villa_of() as villa:
+        await lost(villa)
+        look(villa)
+        await regained(villa)
+        assert asked(villa)[0] == ("subscribe", OTHERS)
+        window = [("unsubscribe", [TELEMETRY]), ("subscribe", [TELEMETRY])]
+        await until(lambda: asked(villa)[1:] == window, seconds=15)
+        await asyncio.sleep(32)
+        assert asked(villa)[3:] == [("unsubscribe", [TELEMETRY])]
+        await asyncio.sleep(860)
+        assert len(asked(villa)) == 4
+
+
+@on_virtual_time
+async def test_a_window_that_is_missed_is_made_up_for() -> None:
+    async with villa_of() as villa:
+        look(villa)
+        await asyncio.sleep(860)
+        await lost(villa)
+        await asyncio.sleep(60)
+        await regained(villa)
+        await until(lambda: ("subscribe", [TELEMETRY]) in asked(villa), seconds=15)
+
+
+@on_virtual_time
+async def test_a_window_that_is_cut_short_is_opened_again() -> None:
+    async with villa_of() as villa:
+        look(villa)
+        await asyncio.sleep(880)
+        assert asked(villa)[-1] == ("subscribe", [TELEMETRY])
+        await reconnected(villa)
+        await until(lambda: asked(villa)[-1] == ("subscribe", [TELEMETRY]), seconds=30)
+        await asyncio.sleep(29)
+        assert asked(villa)[-1] == ("subscribe", [TELEMETRY])
+        await asyncio.sleep(3)
+        assert asked(villa)[-1] == ("unsubscribe", [TELEMETRY])
+
+
+@on_virtual_time
+async def test_a_connection_that_never_lasts_is_given_three_windows() -> None:
+    async with villa_of() as villa:
+        look(villa)
+        await asyncio.sleep(870)
+        windows = 0
+        for _ in range(20):
+            await asyncio.sleep(20)
+            windows += ("subscribe", [TELEMETRY]) in asked(villa)
+            await reconnected(villa)
+        assert windows == 3
+
+
+@on_virtual_time
 async def test_what_ends_while_connecting_is_taken_up_all_the_same() -> None:
     async with villa_of(Plan(bytes_a_month=50, stops=True)) as villa:
         look(villa)

@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket
 CANARY = "canary-5e1f0c"
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 # They change while a test looks.
-_CLOCKS = {"at", "seconds", "connected_seconds", "uptime", "forecast"}
+_CLOCKS = {"at", "seconds", "connected_seconds", "away_seconds", "uptime", "forecast"}
 
 
 def steady(value: Any) -> Any:

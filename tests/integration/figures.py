@@ -32,10 +32,9 @@ def grow_older(entry: MockConfigEntry, minutes: float) -> None:
     """Let what the household has lived through, and has not, have been so much longer."""
     household = coordinator(entry).household
     household.statistics._started -= minutes * 60
-    if household._session.history.ended is not None:
-        household._session.history.ended -= minutes * 60
+    household._session.history._away_since -= minutes * 60
     for order in household.commands._outbox:
-        order.ends -= minutes * 60
+        order.waits_since -= minutes * 60
     samples = household.statistics._sources._samples
     older = [(at - minutes * 60, counted) for at, counted in samples]
     samples.clear()

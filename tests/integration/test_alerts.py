@@ -6,6 +6,7 @@ from itertools import count
 import logging
 from typing import Any
 
+from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 import pytest
@@ -405,6 +406,23 @@ async def test_it_is_whole_again_in_a_new_month(
     await node.send_telemetry({"power": 12345})
     await until(hass, partial(shows, hass, entry, 12345))
     assert "Household Villa: telemetry is whole again" in logged(caplog)
+
+
+async def test_an_alert_that_holds_stands_from_the_start_of_the_next_run(
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp
+) -> None:
+    entry = await set_up(mosquitto.port, options={"plan_data": BYTE})
+    await until(hass, lambda: is_connected(hass, entry))
+    await look(hass)
+    sensor = entity_id(hass, entry, "binary_sensor", alert_key(Alert.DATA))
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await until(hass, lambda: is_connected(hass, entry))
+
+    seen = [each.data["new_state"] for each in changes if each.data["entity_id"] == sensor]
+    assert [each and each.state for each in seen] == ["unavailable", "on"]
+    assert raised(hass, entry) == {Alert.DATA}
 
 
 async def test_all_of_it_is_gone_with_the_household(

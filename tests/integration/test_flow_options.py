@@ -153,7 +153,9 @@ async def test_changed_options_are_kept_as_whole_numbers_and_applied_by_a_reload
         {"firmware": {"firmware_hosts": "firmware.example"}},
         {"alerts": {"alert_disconnected": -1}},
         {"alerts": {"alert_disconnected": 1441}},
-        {"alerts": {"alert_connect_failures": 101}},
+        {"alerts": {"alert_connect_failures": 100}},
+        {"alerts": {"alert_publish_failures": 100}},
+        {"alerts": {"alert_data": 101}},
         {"alerts": {"alert_bad_messages": 1001}},
     ],
 )

@@ -3,15 +3,16 @@
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 import re
+from typing import Any
 from unittest.mock import patch
 
 from homeassistant.components import persistent_notification
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 import prometheus_client
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import trustme
 import yaml
@@ -67,6 +68,12 @@ def _own_registry() -> Iterator[None]:
     """What is exported is kept for the whole process, other tests' households too."""
     with patch("prometheus_client.REGISTRY", prometheus_client.CollectorRegistry()):
         yield
+
+
+@pytest.fixture
+def hass_storage() -> dict[str, Any]:
+    """Let Home Assistant's stores read and write files, as they do outside of tests."""
+    return {}
 
 
 @pytest.fixture
@@ -284,3 +291,33 @@ async def test_the_automation_tells_of_an_alert_and_takes_it_back(
     mosquitto.start()
     await until(hass, lambda: is_connected(hass, entry))
     assert "binary_sensor.villa_out_of_reach" not in told()
+
+
+@pytest.mark.usefixtures("automations_at_rest")
+async def test_the_automation_tells_nothing_again_after_a_reload(
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp
+) -> None:
+    created = async_mock_service(hass, "persistent_notification", "create")
+    dismissed = async_mock_service(hass, "persistent_notification", "dismiss")
+    assert await async_setup_component(hass, "automation", {"automation": AUTOMATION})
+    entry = await set_up(mosquitto.port, options={**PLAN, "plan_data": BYTE})
+    await until(hass, lambda: is_connected(hass, entry))
+
+    def told(calls: list[ServiceCall]) -> list[str]:
+        return [each.data["notification_id"].removeprefix("binary_sensor.villa_") for each in calls]
+
+    await look(hass)
+    assert told(created) == ["data_of_the_plan"]
+    dismissed.clear()
+
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await until(hass, lambda: is_connected(hass, entry))
+    assert told(created) == ["data_of_the_plan"]
+    assert "data_of_the_plan" not in told(dismissed)
+
+    # It is over with the limit that is raised.
+    hass.config_entries.async_update_entry(entry, options=PLAN)
+    await hass.async_block_till_done()
+    await until(hass, lambda: is_connected(hass, entry))
+    assert told(created) == ["data_of_the_plan"]
+    assert "data_of_the_plan" in told(dismissed)

@@ -6,12 +6,15 @@ from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.helpers.entity_platform import async_get_platforms
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
+from custom_components.homesync.binary_sensor import NODE_ONLINE, OnlineBinarySensor
+from custom_components.homesync.client import ONLINE
 from custom_components.homesync.const import DOMAIN
 from simulator import Node
 from tests.broker import Mosquitto
@@ -203,6 +206,32 @@ async def test_a_deleted_node_is_taken_off_the_broker_and_stays_away(
     assert await hass.config_entries.async_reload(entry.entry_id)
     await until(hass, lambda: state(hass, entry, "sensor", "nodes_online") == "1")
     assert device(hass, entry, "plug-1") is None
+
+
+async def test_a_node_that_is_deleted_while_its_entities_are_added_leaves_nothing(
+    hass: HomeAssistant,
+    *,
+    entry: MockConfigEntry,
+    node: Node,
+    remove: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await node.stop()
+    await until(hass, lambda: state(hass, entry, "switch", "plug-1", RELAY) == "unavailable")
+    late = OnlineBinarySensor(coordinator(entry), "plug-1", ONLINE, NODE_ONLINE)
+    assert (await remove(device_id(hass, entry, "plug-1")))["success"]
+
+    (platform,) = (
+        each
+        for each in async_get_platforms(hass, DOMAIN)
+        if (each.domain, each.config_entry) == ("binary_sensor", entry)
+    )
+    await platform.async_add_entities([late])
+
+    assert "LookupError: Villa plug-1 was removed" in caplog.text
+    assert device(hass, entry, "plug-1") is None
+    registered = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    assert not [each for each in registered if "plug-1" in each.unique_id]
 
 
 async def test_a_deleted_node_that_comes_back_is_there_again(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import gc
 import time
 from types import SimpleNamespace
+from typing import Any
 
 from homeassistant.components.sensor import DATA_COMPONENT, SensorEntity
 from homeassistant.const import EVENT_STATE_CHANGED
@@ -57,6 +58,11 @@ class Meter:
         return self.state
 
 
+@callback
+def ignore(_event: Event[Any]) -> None:
+    """Listen to no purpose."""
+
+
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> Alone:
     count, write = Alone(), NumberWriter.write
@@ -86,6 +92,8 @@ async def meter(
     await until(hass, lambda: hass.states.get(meter.entity_id) is not None)
     await meter.show(2)
     assert alone.times == 0
+    # Home Assistant makes events only if somebody listens.
+    hass.bus.async_listen(EVENT_STATE_CHANGED, ignore)
     return meter
 
 
@@ -106,6 +114,22 @@ async def test_a_number_written_alone_is_what_a_whole_write_makes_of_it(
     # Home Assistant puts another state there only if anything differs.
     assert meter.state is written
     assert meter.entity.native_value == value
+
+
+async def test_a_number_without_a_unit_of_its_own_is_written_alone_too(
+    hass: HomeAssistant, meter: Meter, alone: Alone
+) -> None:
+    def shown() -> State | None:
+        return hass.states.get("sensor.villa_plug_1_signal_strength")
+
+    meter.wire.say("status/rssi", {"rssi": -60})
+    await until(hass, lambda: shown() is not None)
+    for rssi in (-61, -62, -63):
+        meter.wire.say("status/rssi", {"rssi": rssi})
+    await until(hass, lambda: alone.times == 2)
+    state = shown()
+    assert state is not None
+    assert (state.state, state.attributes["unit_of_measurement"]) == ("-63", "dBm")
 
 
 async def test_listeners_hear_of_a_number_written_alone(hass: HomeAssistant, meter: Meter) -> None:
@@ -186,14 +210,20 @@ async def test_what_nobody_is_told_of_shows_within_a_minute(
     assert alone.times == 3
 
 
-async def test_whoever_caused_a_state_is_named(meter: Meter, alone: Alone) -> None:
+async def test_whoever_caused_a_state_is_named(
+    hass: HomeAssistant, meter: Meter, alone: Alone
+) -> None:
     context = Context()
+    hass.bus.async_listen("somebody_acted", ignore)
+    hass.bus.async_fire("somebody_acted", context=context)
     meter.entity.async_set_context(context)
     meter.entity.async_write_ha_state()
 
     assert (await meter.show(3)).context.id == context.id
     assert (await meter.show(4)).context.id == context.id
     assert alone.times == 0
+    assert context.origin_event is not None
+    assert context.origin_event.event_type == "somebody_acted"
 
 
 async def test_an_outage_is_not_written_over(
@@ -226,5 +256,14 @@ async def test_states_leave_no_work_to_the_garbage_collector(
         )
     finally:
         gc.enable()
-    # Fifty without release(): each would wait in a ring with its context.
-    assert events <= 1
+    # Fifty, if each waited in a ring with its context.
+    assert events <= 2
+
+
+async def test_the_newest_number_is_the_cause_of_what_follows_it(meter: Meter) -> None:
+    first = (await meter.show(3)).context
+    second = (await meter.show(4)).context
+    assert first.id != second.id
+    # The logbook asks the context of whatever followed the number for this event.
+    assert second.origin_event is not None
+    assert second.origin_event.data["new_state"] is meter.state

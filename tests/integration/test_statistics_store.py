@@ -132,7 +132,7 @@ async def test_a_file_that_cannot_be_removed_is_told(
 ) -> None:
     with patch("os.unlink", side_effect=PermissionError("not yours")):
         await hass.config_entries.async_remove(entry.entry_id)
-    assert f"{file_of(hass, entry)} could not be deleted: not yours" in caplog.text
+    assert f"Household Villa: {file_of(hass, entry)} could not be deleted: not yours" in caplog.text
 
 
 GOOD = {"counters": {"traffic": {"received": 3}}, "since": 1.0, "month": None, "last_month": None}
@@ -156,6 +156,11 @@ DAMAGED: dict[str, tuple[Any, str]] = {
 }
 
 
+def aside_of(hass: HomeAssistant, entry: MockConfigEntry) -> list[Path]:
+    file = file_of(hass, entry)
+    return list(file.parent.glob(f"{file.name}.corrupt.*"))
+
+
 def write(hass: HomeAssistant, entry: MockConfigEntry, content: Any) -> None:
     file = file_of(hass, entry)
     file.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
@@ -173,6 +178,7 @@ async def test_a_file_that_is_no_use_is_told_and_counting_begins_anew(
 ) -> None:
     entry = unstarted(hass, mosquitto)
     write(hass, entry, content)
+    written = file_of(hass, entry).read_bytes()
 
     assert await hass.config_entries.async_setup(entry.entry_id)
 
@@ -189,6 +195,9 @@ async def test_a_file_that_is_no_use_is_told_and_counting_begins_anew(
     assert len(warnings) == 1
     assert warnings[0].startswith("Household Villa: the statistics")
     assert figures(entry).connection.connects == 1
+    (aside,) = aside_of(hass, entry)
+    assert aside.name.startswith(f"{shown.translation_placeholders['file']}.corrupt.")
+    assert aside.read_bytes() == written
 
     assert await hass.config_entries.async_reload(entry.entry_id)
     await until(hass, lambda: is_connected(hass, entry))
@@ -209,6 +218,55 @@ async def test_a_folder_where_the_file_should_be_keeps_nothing_from_working(
     shown = issue(hass, entry, "statistics_lost")
     assert shown is not None
     assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_file_that_cannot_be_read_is_never_written_over(
+    hass: HomeAssistant,
+    *,
+    mosquitto: Mosquitto,
+    socket_enabled: None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    entry = unstarted(hass, mosquitto)
+    file = file_of(hass, entry)
+    write(hass, entry, {"version": 1, "data": GOOD})
+    written = file.read_bytes()
+    real = Path.open
+
+    def denied(path: str | Path, *args: Any, **kwargs: Any) -> Any:
+        if Path(path) == file:
+            raise PermissionError("not yours")
+        return real(Path(path), *args, **kwargs)
+
+    with (
+        patch("homeassistant.util.json.open", denied, create=True),
+        patch.object(Path, "open", denied),
+    ):
+        assert await hass.config_entries.async_setup(entry.entry_id)
+    await until(hass, lambda: is_connected(hass, entry))
+
+    shown = issue(hass, entry, "statistics_in_the_way")
+    assert shown is not None
+    assert shown.translation_placeholders == {
+        "household": "Villa",
+        "reason": "the file cannot be read",
+        "file": file.name,
+    }
+    assert "Household Villa: no statistics are kept: not yours" in caplog.text
+    now = dt_util.utcnow()
+    for minutes in (15, 17):
+        async_fire_time_changed(hass, now + timedelta(minutes=minutes))
+        await hass.async_block_till_done()
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert file.read_bytes() == written
+    assert aside_of(hass, entry) == []
+
+    # It can be read again.
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await until(hass, lambda: is_connected(hass, entry))
+    assert issue(hass, entry, "statistics_in_the_way") is None
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert stored(hass, entry)["since"] == 1.0
 
 
 async def test_without_a_file_nothing_is_wrong(hass: HomeAssistant, entry: MockConfigEntry) -> None:

@@ -198,6 +198,31 @@ async def test_a_scan_ends_with_its_connection() -> None:
 
 @BOTH_VERSIONS
 @on_virtual_time
+async def test_nothing_is_taken_back_from_a_connection_that_is_being_made(version: int) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def hesitate(peer: Peer) -> None:
+        assert (await peer.packet())[0] == packets.CONNECT
+        asked.set()
+        await answer.wait()
+        peer.send(packets.connack(peer.version))
+        assert (await peer.packet())[0] == packets.SUBSCRIBE
+        peer.send(packets.suback(peer.version, 1, 0, 1, 1))
+        await peer.serve()
+
+    async with (
+        ScriptedBroker(hesitate) as broker,
+        Link(settings(broker.port, version=MqttVersion(version))) as link,
+    ):
+        await asked.wait()
+        link.session.leave_off(MORE)
+        answer.set()
+        await link.connected()
+        assert not unsubscribed(broker.peer)
+
+
+@BOTH_VERSIONS
+@on_virtual_time
 async def test_a_session_that_the_broker_keeps_is_rid_of_a_scan_that_was_cut_off(
     version: int,
 ) -> None:

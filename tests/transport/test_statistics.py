@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import re
-from typing import Any
+from typing import Any, override
 
 import pytest
 
@@ -27,6 +27,7 @@ from custom_components.homesync.client import (
     Timing,
     TooLargeError,
 )
+from custom_components.homesync.client.transport.statistics import Traffic
 from tests.broker import Mosquitto
 from tests.client.home import Stranger
 
@@ -193,6 +194,40 @@ async def test_what_we_sent_is_what_the_broker_has_received(
         await until(lambda: told_by_the_broker("$SYS/broker/bytes/received") == traffic.bytes_out)
         assert told_by_the_broker("$SYS/broker/publish/messages/received") == traffic.sent
         assert traffic.received == len(link.messages)
+
+
+class CountingLink(PlainLink):
+    """Notes how much was counted when so many messages had come."""
+
+    def __init__(self, port: int, **changes: Any) -> None:
+        super().__init__(port, **changes)
+        self.counted: dict[int, Traffic] = {}
+
+    @override
+    def _count_batch(self) -> None:
+        super()._count_batch()
+        self.counted[len(self.messages)] = replace(self.session.traffic)
+
+
+@pytest.mark.parametrize(
+    ("topic", "figure"), [("publish/messages/sent", "received"), ("bytes/sent", "bytes_in")]
+)
+@BOTH_VERSIONS
+async def test_what_we_received_is_what_the_broker_has_sent(
+    version: int, topic: str, figure: str, start_mosquitto: Callable[..., Mosquitto]
+) -> None:
+    broker = start_mosquitto(settings=("sys_interval 1",))
+    async with CountingLink(broker.port, version=MqttVersion(version)) as link:
+        await link.connected()
+        for number in range(40):
+            link.session.publish(Publication("a/x/status/y", b"x" * number, number % 2))
+        await until(lambda: link.session.traffic.acknowledged == 20)
+        await until(lambda: len(link.messages) == 40)
+        assert await link.session.listen_in((f"$SYS/broker/{topic}",))
+        # The first is what the broker kept, the second tells of the first, and so on.
+        await until(lambda: len(link.messages) == 43)
+    told = [int(payload) for _, payload, _ in link.messages[41:]]
+    assert told == [getattr(link.counted[messages], figure) for messages in (41, 42)]
 
 
 async def test_probes_and_our_own_status_are_counted_like_everything_else(

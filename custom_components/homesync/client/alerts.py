@@ -11,7 +11,6 @@ import operator
 
 from .statistics import HouseholdStatistics
 from .statistics_sources import RECENT
-from .transport.state import ConnectionState
 
 CLEARED_BELOW = 0.8
 """The part of its threshold below which an alert is cleared."""
@@ -83,16 +82,6 @@ class Alerts:
         return rule.enough(now) and rule.begins(rule.measure(now), threshold)
 
 
-def _minutes_away(now: HouseholdStatistics) -> float:
-    link = now.connection
-    if link.state is ConnectionState.CONNECTED:
-        return 0.0
-    if link.last_disconnect_at is None:
-        return link.uptime / 60
-    # A clock that was set forward meanwhile makes no outage longer than this run.
-    return min(link.uptime, now.at - link.last_disconnect_at) / 60
-
-
 def _bad_messages(now: HouseholdStatistics) -> float:
     return (now.intake.recent_malformed + now.intake.recent_refused) / (RECENT / 60)
 
@@ -102,7 +91,7 @@ def _percent(share: float | None) -> float:
 
 
 _RULES: Mapping[Alert, _Rule] = {
-    Alert.DISCONNECTED: _Rule(measure=_minutes_away),
+    Alert.DISCONNECTED: _Rule(measure=lambda now: now.connection.away_seconds / 60),
     Alert.CONNECT_FAILURES: _Rule(
         measure=lambda now: _percent(now.connection.failure_rate),
         enough=lambda now: (

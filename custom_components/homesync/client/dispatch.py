@@ -102,9 +102,8 @@ class Dispatch:
     @property
     def oldest(self) -> float | None:
         """For how many seconds the oldest of those that wait has done so; None without one."""
-        now = self._loop.time()
-        ages = (order.delivery.ttl - (order.ends - now) for order in self._outbox)
-        return max(ages, default=None)
+        since = min((order.waits_since for order in self._outbox), default=None)
+        return None if since is None else self._loop.time() - since
 
     @property
     def published(self) -> int:

@@ -18,6 +18,8 @@ _SLICE_MESSAGES = 256
 _PAUSE, _SHORT_PAUSE = 2.0, 0.25
 _FULL = 16 * 1024 * 1024
 _ROOM = _FULL // 4
+# What a message takes besides its bytes, so that many tiny ones do not fill the memory either.
+_OVERHEAD = 300
 
 type Item[T] = tuple[T, bytes, bytes, bool]
 """Target, topic, payload, retained."""
@@ -26,9 +28,9 @@ type Item[T] = tuple[T, bytes, bytes, bool]
 class Inbox[T]:
     """Hands each item to `handle(target, topic, payload, retained)`, which must not raise.
 
-    `set_full(True)` asks for no more bytes while 16 MiB wait, `set_full(False)` ends that.
-    `behind_since` is when, in the loop's time, a slice first left something over; None
-    while none does.
+    `set_full(True)` asks for no more bytes while what waits takes 16 MiB of memory, about;
+    `set_full(False)` ends that. `behind_since` is when, in the loop's time, a slice first
+    left something over; None while none does.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class Inbox[T]:
         self._urgent: deque[Item[T]] = deque()
         self._newest: dict[bytes, Item[T]] = {}
         self._order: deque[bytes] = deque()
-        self._bytes = 0
+        self._taken = 0
         self._full = False
         self._timer: TimerHandle | None = None
 
@@ -56,24 +58,24 @@ class Inbox[T]:
     @property
     def size(self) -> int:
         """Bytes of topics and payloads that wait."""
-        return self._bytes
+        return self._taken - len(self) * _OVERHEAD
 
     def put(self, target: T, topic: bytes, payload: bytes, retained: bool, urgent: bool) -> None:
         """Add a message; nothing is handed on before `flush`."""
         item = (target, topic, payload, retained)
         if urgent:
             self._urgent.append(item)
-            self._bytes += len(topic) + len(payload)
+            self._taken += len(topic) + len(payload) + _OVERHEAD
         else:
             older = self._newest.get(topic)
             self._newest[topic] = item
             if older is None:
                 self._order.append(topic)
-                self._bytes += len(topic) + len(payload)
+                self._taken += len(topic) + len(payload) + _OVERHEAD
             else:
                 self.superseded += 1
-                self._bytes += len(payload) - len(older[2])
-        if self._bytes > _FULL and not self._full:
+                self._taken += len(payload) - len(older[2])
+        if self._taken > _FULL and not self._full:
             self._full = True
             self._set_full(True)
 
@@ -90,7 +92,7 @@ class Inbox[T]:
         self._urgent.clear()
         self._newest.clear()
         self._order.clear()
-        self._bytes = 0
+        self._taken = 0
         self.behind_since = None
 
     def _slice(self) -> None:
@@ -104,12 +106,12 @@ class Inbox[T]:
                 target, topic, payload, retained = newest.pop(order.popleft())
             else:
                 break
-            self._bytes -= len(topic) + len(payload)
+            self._taken -= len(topic) + len(payload) + _OVERHEAD
             self._handle(target, topic, payload, retained)
             now = self._loop.time()
             if now - begin > _SLICE_SECONDS:
                 break
-        if self._full and self._bytes < _ROOM:
+        if self._full and self._taken < _ROOM:
             self._full = False
             self._set_full(False)
         if order or urgent:

@@ -36,13 +36,17 @@ _LATEST = 1e11  # seconds since the epoch: some thousand years
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """A command with all that became of it so far; `ends` and `…sent` are monotonic seconds."""
+    """A command with all that became of it so far.
+
+    `waits_since`, `ends` and `…sent` are monotonic seconds.
+    """
 
     request_id: str
     node_id: str
     command: Command
     delivery: Delivery
     created: float
+    waits_since: float
     ends: float
     done: asyncio.Future[CommandResult]
     sends_left: int
@@ -131,6 +135,7 @@ def taken_up(stored: StoredCommand, now: float) -> Order:
     )
     clock = asyncio.get_running_loop().time()
     order.request_id = stored.request_id
+    order.waits_since = clock - (now - order.created)
     order.ends = clock + left
     order.attempts = stored.attempts
     order.sends_left = max(1, order.sends_left - stored.attempts)
@@ -175,13 +180,15 @@ def abandoned(stored: StoredCommand) -> CommandResult:
 
 def _order(node_id: str, command: Command, delivery: Delivery, created: float) -> Order:
     loop = asyncio.get_running_loop()
+    now = loop.time()
     return Order(
         request_id=secrets.token_hex(16),
         node_id=node_id,
         command=command,
         delivery=delivery,
         created=created,
-        ends=loop.time() + delivery.ttl,
+        waits_since=now,
+        ends=now + delivery.ttl,
         done=loop.create_future(),
         sends_left=1 + delivery.retries,
     )

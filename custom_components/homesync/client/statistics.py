@@ -19,8 +19,8 @@ class ConnectionStatistics:
     """Attempts and connections; `failures` by cause, `disconnects` by reason.
 
     `since` and `seconds` are of the present connection, `connected_seconds` of all;
-    `uptime` counts from this start. `failure_rate` is of the recent attempts, 0 to 1, None
-    without any. `round_trip` is what the last echo took.
+    `away_seconds` have passed without one, `uptime` since this start. `failure_rate` is of
+    the recent attempts, 0 to 1, None without any. `round_trip` is what the last echo took.
     """
 
     state: ConnectionState
@@ -29,6 +29,7 @@ class ConnectionStatistics:
     since: float | None
     seconds: float
     connected_seconds: float
+    away_seconds: float
     uptime: float
     connects: int
     failed: int

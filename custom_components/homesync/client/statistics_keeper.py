@@ -131,6 +131,7 @@ class Statistics:
             since=history.since,
             seconds=history.seconds,
             connected_seconds=counted.get("connected_seconds", 0.0),
+            away_seconds=history.seconds_away,
             uptime=self._loop.time() - self._started,
             connects=total(counted, ("connects",)),
             failed=total(counted, ("failed",)),

@@ -7,10 +7,14 @@ import asyncio
 
 from .errors import HomeSyncError
 from .transport.session import MqttSession
+from .transport.state import ConnectionState
 
 # A node that reports every 30 s is heard in each window; 30 s of 15 min are 3 %.
 _WINDOW = 30.0
-_WINDOW_EVERY = 900.0
+_BETWEEN = 870.0
+# A window that a lost connection cut short is opened again, but a connection that never
+# lasts must not take telemetry all the time.
+_TRIES = 3
 _TRY_AGAIN_AFTER = 10.0
 
 
@@ -40,14 +44,21 @@ class Thinning:
             self._task = None
 
     async def _open_windows(self) -> None:
+        if self._session.state is ConnectionState.CONNECTED:
+            # What was heard until now need not be heard again at once.
+            await asyncio.sleep(_BETWEEN)
         while True:
-            await asyncio.sleep(_WINDOW_EVERY - _WINDOW)
-            if await self._subscribed():
+            for _ in range(_TRIES):
+                await self._take_up()
+                losses = self._session.history.disconnects.total()
                 await asyncio.sleep(_WINDOW)
-                self._session.leave_off(self._filters)
+                if self._session.history.disconnects.total() == losses:
+                    break
+            self._session.leave_off(self._filters)
+            await asyncio.sleep(_BETWEEN)
 
     async def _take_up(self) -> None:
-        # Also while not connected: an attempt that is under way leaves the filters out.
+        # Also after a failure: the connection that is being made leaves the filters out.
         subscribed = await self._subscribed()
         while not subscribed:
             await asyncio.sleep(_TRY_AGAIN_AFTER)

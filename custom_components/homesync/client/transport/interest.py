@@ -20,13 +20,13 @@ class Interest:
     @property
     def filters(self) -> int:
         """How many the present connection is subscribed to."""
-        return len(self.wanted.filters) + len(self._more)
+        return len(self.wanted.filters) + len(self._more.difference(self.wanted.names))
 
     def begin(self, connection: Connection, *, kept: bool) -> None:
         """Rid a new connection of what it should not hear; `kept` if its broker keeps sessions."""
         # What a broker that keeps the session would go on with for ever, and what was left
         # out while this connection was being made.
-        stale = self.left_out | (self._more if kept else set())
+        stale = self.left_out | (self._more.difference(self.wanted.names) if kept else set())
         if stale:
             connection.leave_off(tuple(stale))
         self._more.clear()

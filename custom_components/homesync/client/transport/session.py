@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+import contextlib
 from functools import partial
 import logging
 import random
@@ -170,8 +171,8 @@ class MqttSession:
 
     def leave_off(self, filters: tuple[str, ...]) -> None:
         """Take back what `listen_in` subscribed to; without a connection nothing is left."""
-        if self._connection is not None and not self._connection.closed.done():
-            self._interest.leave_off(self._connection, filters)
+        with contextlib.suppress(NotConnectedError):
+            self._interest.leave_off(self._connected_one(), filters)
 
     def leave_out(self, filters: tuple[str, ...]) -> None:
         """Do without some of the subscriptions, from now on and after each reconnect.
@@ -181,7 +182,7 @@ class MqttSession:
         """
         self._interest.left_out = frozenset(filters)
         self._echo.skip(self._interest.left_out)
-        if filters and self.state is ConnectionState.CONNECTED:
+        if filters:
             self.leave_off(filters)
 
     def take_echo(self, topic: bytes, payload: bytes) -> bool:
@@ -297,9 +298,11 @@ class MqttSession:
             self._leave.set_result(words)
 
     def _connected_one(self) -> Connection:
-        if self.state is not ConnectionState.CONNECTED or self._connection is None:
+        connection = self._connection
+        connected = self.state is ConnectionState.CONNECTED
+        if not connected or connection is None or connection.closed.done():
             raise NotConnectedError("not connected")
-        return self._connection
+        return connection
 
     def _connected(self, connection: Connection) -> None:
         self.error = None

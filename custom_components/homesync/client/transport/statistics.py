@@ -55,7 +55,7 @@ class LinkHistory:
     """How attempts and connections of one session went.
 
     `clock` gives monotonic seconds, `wall_clock` those since the epoch, in which
-    `since`, `ended` and `next_attempt` are; None where there is none.
+    `since`, `ended` and `next_attempt` are; None where there is none. Spans follow `clock`.
     """
 
     def __init__(self, clock: Callable[[], float], wall_clock: Callable[[], float]) -> None:
@@ -69,12 +69,18 @@ class LinkHistory:
         self._clock = clock
         self._wall_clock = wall_clock
         self._connected_at: float | None = None
+        self._away_since = clock()
         self._before = 0.0
 
     @property
     def seconds(self) -> float:
         """For how long the present connection has stood; 0 without one."""
         return 0.0 if self._connected_at is None else self._clock() - self._connected_at
+
+    @property
+    def seconds_away(self) -> float:
+        """For how long there has been none, since the last or the beginning; 0 with one."""
+        return self._clock() - self._away_since if self._connected_at is None else 0.0
 
     @property
     def seconds_in_all(self) -> float:
@@ -101,6 +107,7 @@ class LinkHistory:
             return
         self._before += self.seconds
         self._connected_at = self.since = None
+        self._away_since = self._clock()
         self.disconnects[reason] += 1
         self.last_reason = reason
         self.ended = self._wall_clock()
