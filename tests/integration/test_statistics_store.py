@@ -96,14 +96,14 @@ async def test_counters_are_written_four_times_an_hour_for_their_owner_alone(
     await until(hass, lambda: is_connected(hass, entry))
     await say_nonsense(wire, entry)
     file = file_of(hass, entry)
-    now = dt_util.utcnow()
-    async_fire_time_changed(hass, now + timedelta(minutes=13, seconds=59))
+    # The set-up took some seconds of them.
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=13))
     await hass.async_block_till_done()
     assert not file.exists()
 
-    async_fire_time_changed(hass, now + timedelta(minutes=14, seconds=1))
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=14, seconds=1))
     await hass.async_block_till_done()
-    async_fire_time_changed(hass, now + timedelta(minutes=15, seconds=2))
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=1, seconds=1))
     await reached(file.exists)
     assert stored(hass, entry)["counters"]["intake"]["malformed"] == 1
     assert file.stat().st_mode & 0o777 == 0o600
