@@ -133,7 +133,7 @@ async def write_cost(hass: HomeAssistant, entity_ids: list[str]) -> dict[str, fl
         change()
         begin = time.process_time()
         for entity in entities:
-            entity._changed()  # noqa: SLF001
+            entity._changed()  # noqa: SLF001  # as above
         number += time.process_time() - begin
         change()
         begin = time.process_time()

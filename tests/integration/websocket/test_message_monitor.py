@@ -8,30 +8,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
 from custom_components.homesync.message_monitor import shown, topic_filter
-from tests.broker import Mosquitto
 
-from .asking import ask, event, refused
-from .conftest import SetUp, StartNode
-from .lookup import coordinator, is_connected, state
-from .waiting import reached, until
-from .wire import Wire
-
-
-@pytest.fixture
-async def entry(
-    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, start_node: StartNode
-) -> MockConfigEntry:
-    entry = await set_up(mosquitto.port)
-    await start_node(relay_on=False)
-    await until(hass, lambda: state(hass, entry, "switch", "plug-1", "status/relay") == "off")
-    return entry
-
-
-@pytest.fixture
-async def client(
-    entry: MockConfigEntry, hass_ws_client: WebSocketGenerator
-) -> MockHAClientWebSocket:
-    return await hass_ws_client()
+from ..asking import ask, event, refused
+from ..lookup import coordinator, is_connected
+from ..waiting import reached, until
+from ..wire import Wire
 
 
 async def test_messages_are_shown_as_they_come(

@@ -14,11 +14,11 @@ from custom_components.homesync import api
 from custom_components.homesync.live_statistics import _EVERY, changes
 from tests.broker import Mosquitto
 
-from .asking import ask, event, steady
-from .conftest import SetUp, StartNode
-from .lookup import coordinator, state
-from .waiting import reached, until
-from .wire import Wire
+from ..asking import ask, event, steady
+from ..conftest import SetUp
+from ..lookup import coordinator
+from ..waiting import reached
+from ..wire import Wire
 
 
 @pytest.fixture(autouse=True)
@@ -26,23 +26,6 @@ def _fast() -> Iterator[None]:
     """Look more often than once a second; that it is once a second has its own test."""
     with patch("custom_components.homesync.live_statistics._EVERY", 0.02):
         yield
-
-
-@pytest.fixture
-async def entry(
-    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, start_node: StartNode
-) -> MockConfigEntry:
-    entry = await set_up(mosquitto.port)
-    await start_node(relay_on=False)
-    await until(hass, lambda: state(hass, entry, "switch", "plug-1", "status/relay") == "off")
-    return entry
-
-
-@pytest.fixture
-async def client(
-    entry: MockConfigEntry, hass_ws_client: WebSocketGenerator
-) -> MockHAClientWebSocket:
-    return await hass_ws_client()
 
 
 def lay_over(before: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from custom_components.homesync import api
 from custom_components.homesync.websocket_api import COMMANDS
 from tests.broker import Mosquitto
 
-from .asking import CANARY, PAGE, ask, event, refused, steady
-from .conftest import SetUp, StartNode
-from .lookup import coordinator, state
-from .waiting import reached, until
-from .wire import Wire
+from ..asking import CANARY, PAGE, ask, event, refused, steady
+from ..conftest import SetUp
+from ..lookup import coordinator
+from ..waiting import reached, until
+from ..wire import Wire
 
 # A message of every command that would be answered if an administrator sent it.
 MESSAGES: list[dict[str, Any]] = [
@@ -33,23 +33,6 @@ MESSAGES: list[dict[str, Any]] = [
     {"type": "homesync/retained/scan", "household_id": "villa"},
     {"type": "homesync/reconnect", "household_id": "villa"},
 ]
-
-
-@pytest.fixture
-async def entry(
-    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, start_node: StartNode
-) -> MockConfigEntry:
-    entry = await set_up(mosquitto.port)
-    await start_node(relay_on=False)
-    await until(hass, lambda: state(hass, entry, "switch", "plug-1", "status/relay") == "off")
-    return entry
-
-
-@pytest.fixture
-async def client(
-    entry: MockConfigEntry, hass_ws_client: WebSocketGenerator
-) -> MockHAClientWebSocket:
-    return await hass_ws_client()
 
 
 def test_every_command_is_tried() -> None:
