@@ -252,6 +252,31 @@ async def test_a_caller_who_leaves_withdraws_the_command(*, sent: bool) -> None:
     desk.dispatch.cancel()
 
 
+@pytest.mark.parametrize("queue", [True, False])
+@pytest.mark.parametrize("answered", [True, False])
+@on_virtual_time
+async def test_what_ends_a_command_while_its_caller_leaves_is_its_one_outcome(
+    *, answered: bool, queue: bool
+) -> None:
+    desk = Desk()
+    task = desk.execute(queue=queue)
+    await desk.pass_time(1)
+    stored = desk.dispatch.stored()
+    task.cancel()
+    # The caller has not had his turn yet.
+    if answered:
+        desk.answer()
+    desk.dispatch.stop()
+    await asyncio.wait((task,))
+    assert task.cancelled()
+    if answered:
+        assert desk.outcomes == [("confirmed", None)]
+        assert desk.dispatch.stored() == []
+    else:
+        assert desk.outcomes == ([] if queue else [("cancelled", "stopped")])
+        assert desk.dispatch.stored() == stored
+
+
 @on_virtual_time
 async def test_the_commands_of_one_node_can_be_withdrawn_sent_or_not() -> None:
     desk = Desk()

@@ -8,7 +8,8 @@ import pytest
 
 from custom_components.homesync.client import InvalidSettingError, StoredCommand, abandoned
 from custom_components.homesync.client.protocol.homesync import HomeSyncDialect
-from custom_components.homesync.client.protocol.topics import check_topic, is_topic
+from custom_components.homesync.client.protocol.topics import check_topic
+from custom_components.homesync.client.transport.packets import is_topic
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,22 @@ def test_what_waits_is_sent_when_the_stream_has_room_again(version: int) -> None
 
 
 @BOTH_VERSIONS
+def test_what_is_asked_for_while_the_stream_is_full_goes_before_what_waits(version: int) -> None:
+    bench = Bench(version, window=1).connected()
+    for _ in range(2):
+        bench.publish()
+    bench.engine.pause()
+    bench.engine.subscribe([("a/+", 0)])
+    bench.acknowledge(0)
+    assert len(bench.sent) == 1
+    bench.engine.resume()
+    assert [each[0] & 0xF0 for each in bench.sent[1:]] == [
+        packets.SUBSCRIBE & 0xF0,
+        packets.PUBLISH,
+    ]
+
+
+@BOTH_VERSIONS
 def test_the_queue_is_bounded(version: int) -> None:
     bench = Bench(version, window=1).connected()
     for _ in range(1001):

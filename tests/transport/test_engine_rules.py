@@ -1,4 +1,4 @@
-"""paho as a state machine without a socket."""
+"""The state machine of one connection, with paho behind it and without a socket."""
 
 from functools import partial
 import inspect
@@ -11,28 +11,35 @@ import pytest
 from custom_components.homesync.client import BrokerSettings, MqttVersion
 from custom_components.homesync.client.errors import (
     CongestedError,
+    InvalidSettingError,
     MalformedPacketError,
     NotConnectedError,
 )
 from custom_components.homesync.client.records import Publication
 from custom_components.homesync.client.transport.engine import Engine, Wire
 from custom_components.homesync.client.transport.packets import Answer, Connack
+from custom_components.homesync.client.transport.statistics import Traffic
 
 from .packets import CONNACK, GOODBYE, connack, packet, puback, publish, suback, unsuback
 
 SETTINGS = BrokerSettings(host="broker", port=1883, client_id="hs-1", keepalive=60)
 WINDOW = 20
+FIRST_ID, LAST_ID = 0x8000, 0xFFFF
 
 
 class Paho:
     """An engine and what it told."""
 
-    def __init__(self, settings: BrokerSettings = SETTINGS) -> None:
+    def __init__(
+        self, settings: BrokerSettings = SETTINGS, *, traffic: Traffic | None = None
+    ) -> None:
         self.written: list[bytes] = []
         self.connacks: list[int] = []
         self.subacks: list[Answer] = []
         self.unsubacks: list[int] = []
-        self.engine = Engine(settings, MqttVersion.V311, self.written.append, self, WINDOW)
+        self.engine = Engine(
+            settings, MqttVersion.V311, self.written.append, self, WINDOW, traffic=traffic
+        )
 
     def on_connack(self, connack: Connack) -> None:
         self.connacks.append(connack.code)
@@ -215,7 +222,7 @@ def test_unsubscribing_tells_its_packet_id_and_the_answer(paho: Paho) -> None:
 @pytest.mark.parametrize("retain", [False, True])
 def test_a_message_goes_out_as_it_is(paho: Paho, *, retain: bool) -> None:
     paho.publish(b"on", qos=1, retain=retain)
-    assert paho.stream == publish(4, b"a/b", b"on", qos=1, packet_id=1, retain=retain)
+    assert paho.stream == publish(4, b"a/b", b"on", qos=1, packet_id=FIRST_ID, retain=retain)
     paho.publish(b"", qos=0)
     assert paho.written[-1] == publish(4, b"a/b", b"")
 
@@ -234,7 +241,7 @@ def test_f28_an_acknowledgement_of_nothing_is_ignored(paho: Paho) -> None:
     paho.engine.feed(puback(4711))
     paho.engine.feed(unsuback(4, 4711))
     paho.publish()
-    assert paho.stream == publish(4, b"a/b", b"x", qos=1, packet_id=1)
+    assert paho.stream == publish(4, b"a/b", b"x", qos=1, packet_id=FIRST_ID)
 
 
 def test_twenty_messages_are_open_and_a_thousand_wait(paho: Paho) -> None:
@@ -243,7 +250,7 @@ def test_twenty_messages_are_open_and_a_thousand_wait(paho: Paho) -> None:
     assert len(paho.written) == WINDOW
     with pytest.raises(CongestedError):
         paho.publish()
-    paho.engine.feed(puback(1))
+    paho.engine.feed(puback(FIRST_ID))
     assert len(paho.written) == WINDOW + 1
     paho.publish()
     with pytest.raises(CongestedError):
@@ -256,8 +263,8 @@ def test_what_waits_is_neither_overtaken_nor_hurried_by_answers_to_nothing(paho:
     paho.engine.feed(puback(4711))
     assert len(paho.written) == WINDOW
     paho.engine.pause()
-    for packet_id in range(1, WINDOW + 1):
-        paho.engine.feed(puback(packet_id))
+    for number in range(WINDOW):
+        paho.engine.feed(puback(FIRST_ID + number))
     paho.engine.resume()
     paho.publish(b"last")
     assert [each[9:] for each in paho.written[WINDOW:]] == [b"20", b"21", b"last"]
@@ -271,20 +278,27 @@ def test_each_answer_of_the_broker_is_told_to_whom_it_concerns(paho: Paho) -> No
 
     for number in range(WINDOW + 1):
         paho.engine.publish(Publication("t", b""), partial(note, number))
-    for packet_id in (2, 1, 1, WINDOW + 1):
-        paho.engine.feed(puback(packet_id))
+    for number in (1, 0, 0, WINDOW):
+        paho.engine.feed(puback(FIRST_ID + number))
     assert answers == [(1, 0), (0, 0), (WINDOW, 0)]
 
 
-def test_f53_packet_ids_start_again_at_one_and_never_collide_in_turn(paho: Paho) -> None:
-    last = paho.engine._client._last_mid = 65_500
-    for _ in range(100):
+def test_f53_packet_ids_start_again_and_leave_out_those_that_are_open(paho: Paho) -> None:
+    paho.publish()
+    for packet_id in (*range(FIRST_ID + 1, LAST_ID + 1), FIRST_ID + 1, FIRST_ID + 2):
         paho.written.clear()
         paho.publish()
-        packet_id = int.from_bytes(paho.written[0][7:9])
-        assert packet_id == (last + 1 if last < 65_535 else 1)
-        last = packet_id
+        assert int.from_bytes(paho.stream[7:9]) == packet_id
         paho.engine.feed(puback(packet_id))
+
+
+def test_a_message_never_has_the_packet_id_of_a_subscription(paho: Paho) -> None:
+    asked = paho.engine.subscribe([("a/+", 1)]), paho.engine.unsubscribe(["a/+"])
+    assert max(asked) < FIRST_ID
+    paho.publish()
+    for packet_id in asked:
+        paho.engine.feed(puback(packet_id))
+    assert paho.engine.subscribe([("a/+", 1)]) not in asked
 
 
 def test_p12_while_the_stream_is_full_nothing_is_taken_and_then_what_waited_goes(
@@ -296,10 +310,10 @@ def test_p12_while_the_stream_is_full_nothing_is_taken_and_then_what_waited_goes
     paho.engine.pause()
     with pytest.raises(CongestedError):
         paho.publish()
-    paho.engine.feed(puback(1))
+    paho.engine.feed(puback(FIRST_ID))
     assert not paho.written
     paho.engine.resume()
-    assert paho.stream == publish(4, b"a/b", b"x", qos=1, packet_id=21)
+    assert paho.stream == publish(4, b"a/b", b"x", qos=1, packet_id=FIRST_ID + WINDOW)
 
 
 def test_disconnect_is_the_last_word(paho: Paho) -> None:
@@ -310,19 +324,37 @@ def test_disconnect_is_the_last_word(paho: Paho) -> None:
     assert paho.stream == GOODBYE
 
 
-@pytest.mark.parametrize("topic", ["", "a/+", "a/#", "x" * 65_536])
-def test_a_topic_that_paho_refuses_is_an_error_of_ours(paho: Paho, topic: str) -> None:
-    with pytest.raises(MalformedPacketError):
-        paho.engine.publish(Publication(topic, b""))
+@pytest.mark.parametrize("topic", ["", "a/+", "a/#", "a\0", "\ud800", "x" * 65_536, "ü" * 32_768])
+def test_a_topic_that_no_broker_takes_is_refused_and_hurts_nothing_else(
+    paho: Paho, topic: str
+) -> None:
+    for qos in (0, 1):
+        with pytest.raises(InvalidSettingError) as caught:
+            paho.engine.publish(Publication(topic, b"", qos))
+        assert caught.value.field == "topic"
+    assert not paho.written
+    paho.publish()
+    assert paho.stream == publish(4, b"a/b", b"x", qos=1, packet_id=FIRST_ID)
 
 
-def test_the_wire_is_true_however_empty_it_is() -> None:
+def test_p7_what_was_not_acknowledged_is_given_up_with_its_connection() -> None:
+    traffic = Traffic()
+    paho = Paho(traffic=traffic).connected()
+    for _ in range(WINDOW + 2):
+        paho.publish()
+    paho.engine.feed(puback(FIRST_ID))
+    paho.engine.give_up()
+    assert (traffic.sent_qos1, traffic.unanswered) == (WINDOW + 1, WINDOW + 1)
+    paho.written.clear()
+    paho.engine.feed(puback(FIRST_ID + 1))
+    paho.engine.resume()
+    assert not paho.written
+
+
+def test_the_wire_is_true_however_little_it_does() -> None:
     wire = Wire(lambda _: None)
     assert wire  # type: ignore[truthy-bool]  # its truth is what is tested
     assert wire.fileno() == -1
+    wire.paused = True
     with pytest.raises(BlockingIOError):
-        wire.recv(1)
-    wire.put(b"abc")
-    assert (wire.recv(2), wire.pending()) == (b"ab", 1)
-    wire.close()
-    assert wire.pending() == 0
+        wire.send(b"abc")

@@ -7,7 +7,11 @@ from ssl import SSLContext
 import pytest
 
 from custom_components.homesync.client import ConnectionState
-from custom_components.homesync.client.errors import CongestedError, NotConnectedError
+from custom_components.homesync.client.errors import (
+    CongestedError,
+    InvalidSettingError,
+    NotConnectedError,
+)
 from custom_components.homesync.client.records import Publication
 
 from ..client.virtual_time import on_virtual_time
@@ -85,11 +89,22 @@ async def test_nothing_is_taken_after_the_connection_ended() -> None:
 
 
 @on_virtual_time
-async def test_a_message_that_paho_cannot_send_ends_the_connection_and_is_not_taken() -> None:
+async def test_a_topic_that_no_broker_takes_is_refused_and_the_connection_stays() -> None:
+    async with ScriptedBroker(mute) as broker, Link(broker.port) as link:
+        await link.connected()
+        with pytest.raises(InvalidSettingError):
+            link.session.publish(Publication("a/#", b""))
+        link.session.publish(Publication("a/b", b"taken"))
+        await until(lambda: broker.peer.published)
+        assert [each[:2] for each in broker.peer.published] == [("a/b", b"taken")]
+
+
+@on_virtual_time
+async def test_a_filter_that_paho_cannot_send_ends_the_connection() -> None:
     async with ScriptedBroker(mute) as broker, Link(broker.port) as link:
         await link.connected()
         with pytest.raises(NotConnectedError):
-            link.session.publish(Publication("a/#", b""))
+            await link.session.listen_in(("\ud800",))
         await link.failed()
         assert link.cause == "protocol_error"
 

@@ -33,7 +33,8 @@ def descriptors() -> int:
 
 def threads() -> int:
     """Count those that end with what began them; the loop keeps its pool's for the next look-up."""
-    return sum(not each.name.startswith("asyncio_") for each in threading.enumerate())
+    pool = ("asyncio_", "SyncWorker_")
+    return sum(not each.name.startswith(pool) for each in threading.enumerate())
 
 
 def ours() -> list[str]:

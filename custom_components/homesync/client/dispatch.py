@@ -121,7 +121,8 @@ class Dispatch:
         """Send a command to a node and wait for its one outcome."""
         order = self.submit(node_id, command, delivery)
         try:
-            return await asyncio.shield(order.done)
+            # Not shielded: that takes a turn of the loop more, in which others have theirs.
+            return await order.done
         except asyncio.CancelledError:
             self.withdraw(order)
             raise
@@ -138,11 +139,14 @@ class Dispatch:
             return order
         self._accept(order)
         self.pump()
+        if not order.ended and order.timer is None:
+            # It was not sent at once.
+            self._set_expiry(order)
         return order
 
     def withdraw(self, order: Order, reason: Reason = Reason.WITHDRAWN) -> None:
         """End an order that nobody wants any more."""
-        if not order.done.done():
+        if not order.ended:
             self._inflight.forget(order)
             self._end(order, order.result(Outcome.CANCELLED, reason))
 
@@ -206,6 +210,7 @@ class Dispatch:
             self._end(order, order.result(Outcome.EXPIRED, Reason.TOO_LATE))
         else:
             self._accept(order)
+            self._set_expiry(order)
 
     def stop(self) -> None:
         """End every command; queued ones rest as they are in `stored`."""
@@ -216,10 +221,8 @@ class Dispatch:
             # Nothing that still arrives may end what rests.
             self._inflight.forget(order)
             if order.delivery.queue:
-                order.silence()
                 self._outbox.remove(order)
-                if not order.done.done():
-                    order.done.set_result(order.result(Outcome.QUEUED, Reason.STOPPED))
+                order.end(order.result(Outcome.QUEUED, Reason.STOPPED))
             else:
                 self._end(order, order.result(Outcome.CANCELLED, Reason.STOPPED))
 
@@ -250,7 +253,6 @@ class Dispatch:
             version = order.command.firmware.version
             self._around.installing(order.node_id, Installation(version=version))
         dropped = self._outbox.add(order)
-        self._set_expiry(order)
         if dropped is not None:
             self._end(dropped, dropped.result(Outcome.DROPPED, Reason.OUTBOX_FULL))
         self._tell_stored(order)
@@ -292,14 +294,13 @@ class Dispatch:
 
     def _end(self, order: Order, result: CommandResult) -> None:
         """Give an order its one outcome."""
-        order.silence()
         self._outbox.remove(order)
-        if order.done.done():
+        if order.ended:
             return
+        order.end(result)
         self.outcomes[result.outcome] += 1
         if result.latency is not None:
             self.latencies.append(result.latency)
-        order.done.set_result(result)
         if order.is_update and result.reason is not Reason.BUSY:
             self._around.installing(order.node_id, None)
         self._around.tell(result)

@@ -7,9 +7,10 @@ from contextlib import suppress
 from .errors import HomeSyncError, ProtocolError
 from .model import HouseholdModel
 from .protocol.homesync import HomeSyncDialect
-from .protocol.topics import is_command_topic, is_topic
+from .protocol.topics import is_command_topic
 from .records import LeftOver, Publication
 from .retained import RetainedScan
+from .transport.packets import is_topic
 from .transport.session import MqttSession
 
 # Searches for retained commands that ended with the connection, one after the other.

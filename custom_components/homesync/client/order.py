@@ -38,7 +38,8 @@ _LATEST = 1e11  # seconds since the epoch: some thousand years
 class Order:
     """A command with all that became of it so far.
 
-    `waits_since`, `ends` and `…sent` are monotonic seconds.
+    `waits_since`, `ends` and `…sent` are monotonic seconds. `done` is cancelled when its
+    caller is; what becomes of the order then is another matter: `ended` tells.
     """
 
     request_id: str
@@ -50,6 +51,7 @@ class Order:
     ends: float
     done: asyncio.Future[CommandResult]
     sends_left: int
+    ended: bool = False
     attempts: int = 0
     first_sent: float | None = None
     first_sent_at: float | None = None  # since the epoch: outlives a restart
@@ -82,6 +84,13 @@ class Order:
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
+
+    def end(self, result: CommandResult) -> None:
+        """Take no further part, and tell the caller if he still listens."""
+        self.silence()
+        self.ended = True
+        if not self.done.done():
+            self.done.set_result(result)
 
     def result(
         self,

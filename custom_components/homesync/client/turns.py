@@ -54,7 +54,7 @@ class Turns:
     def pump(self) -> None:
         """Send whatever has its turn."""
         self._pump_again = True
-        if self._pumping or self._stopped:
+        if self._pumping or self._stopped or not self._outbox:
             return
         self._pumping = True
         self._forget_later()
@@ -108,11 +108,16 @@ class Turns:
                 self._refuse(order)
 
     def _next(self, node_id: str) -> Order | None:
-        flying = list(self._inflight.orders)
-        updates = sum(order.is_update for order in flying)
-        busy = sum(not (order.accepted or order.is_update) for order in flying)
+        own: list[Order] = []
+        busy = updates = 0
+        for order in self._inflight.orders:
+            if order.node_id == node_id:
+                own.append(order)
+            if order.is_update:
+                updates += 1
+            elif not order.accepted:
+                busy += 1
         slots = self._limits.per_node if busy < self._limits.per_household else 0
-        own = [order for order in flying if order.node_id == node_id]
         return self._outbox.next(node_id, own, slots, updates < self._limits.updates)
 
     def _pump_later(self) -> None:

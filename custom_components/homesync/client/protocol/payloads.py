@@ -82,10 +82,14 @@ def read_text(value: Any, name: str, limit: int = MAX_TEXT) -> str:
     """Check a text; control characters are taken out, as states and logs will show it."""
     if type(value) is not str:
         raise ProtocolError("invalid_field", f"{name} is not a text")
-    clean = "".join(c for c in value[: limit + 1] if unicodedata.category(c) not in ("Cc", "Cs"))
+    clean = value if value.isprintable() else _without_controls(value[: limit + 1])
     if not clean.strip() or len(value) > limit:
         raise ProtocolError("invalid_field", f"{name} is empty or longer than {limit} characters")
     return clean
+
+
+def _without_controls(text: str) -> str:
+    return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cs"))
 
 
 def read_texts(value: Any, name: str, most: int, limit: int) -> tuple[str, ...]:

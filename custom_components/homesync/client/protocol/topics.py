@@ -16,8 +16,6 @@ ECHO_NODE = "_echo"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _MOST_BYTES = 512
-_MOST_BYTES_OF_MQTT = 65_535
-_FORBIDDEN = re.compile("[+#\0\ud800-\udfff]")
 _COMMAND = re.compile(r"(?:^|/)nodes/[^/]+/command(?:/|$)")
 _FOREIGN = frozenset(("Cc", "Cs", "Cn"))
 
@@ -42,12 +40,6 @@ def check_prefix(prefix: str) -> str:
 def check_topic(topic: str) -> str:
     """Return a topic that may be published on, or raise InvalidSettingError."""
     return _check("topic", topic)
-
-
-def is_topic(text: str) -> bool:
-    """Whether MQTT lets anybody publish on a topic; MQTT 3.1.1 sections 1.5.3 and 4.7."""
-    size = len(text.encode("utf-8", "surrogatepass"))
-    return 0 < size <= _MOST_BYTES_OF_MQTT and _FORBIDDEN.search(text) is None
 
 
 def is_command_topic(topic: str) -> bool:

@@ -1,9 +1,14 @@
-"""paho as MQTT state machine, without a socket: it builds packets and tracks their answers.
+"""The state of one MQTT connection: what is built and sent, and which answers are awaited.
 
-The only file that imports paho. `_create_socket` is the one private name that is
+The only file that imports paho, which builds CONNECT with its will, SUBSCRIBE, UNSUBSCRIBE
+and DISCONNECT, without a socket. `_create_socket` is the one private name that is
 overridden; the same in paho 2.1.0 and 2.2.0. What the broker answers is decoded in
-`packets.py`; paho is shown only what its own bookkeeping needs, in its plainest form:
-it stumbles over codes and properties that it does not know.
+`packets.py` and not shown to paho, which stumbles over codes and properties that it does not
+know, and after a refusal changes the protocol by itself.
+
+PUBLISH is built in `packets.py`, numbered and tracked here. paho would keep a QoS 1 message
+beyond its connection and send it again, late; and its locks and conditions for threads cost
+as much as all the rest of sending.
 """
 
 from collections import deque
@@ -12,18 +17,27 @@ import struct
 from typing import Any, Protocol, override
 
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ..errors import CongestedError, MalformedPacketError, NotConnectedError, TooLargeError
+from ..errors import (
+    CongestedError,
+    InvalidSettingError,
+    MalformedPacketError,
+    NotConnectedError,
+    TooLargeError,
+)
 from ..records import Publication
 from .packets import (
+    LARGEST_BODY,
     Answer,
     BrokerLimits,
     Connack,
     MqttVersion,
+    encode_publish,
+    is_topic,
     read_connack,
     read_disconnect,
     read_puback,
@@ -35,34 +49,21 @@ from .settings import BrokerSettings
 from .statistics import Traffic
 
 _CONNACK, _PUBACK, _SUBACK, _UNSUBACK, _DISCONNECT = 0x20, 0x40, 0x90, 0xB0, 0xE0
-_ACCEPTED = {MqttVersion.V311: b"\x20\x02\x00\x00", MqttVersion.V5: b"\x20\x03\x00\x00\x00"}
-_ACKNOWLEDGED = b"\x40\x02"
 _WAITING_QOS1 = 1000
 _HEADERS = 16  # bytes of a PUBLISH besides topic and payload, at most
-
+# Packet ids of PUBLISH. paho counts those of SUBSCRIBE and UNSUBSCRIBE up from 1 and needs
+# months to get here; even then their answers are packets of another kind.
+_FIRST_ID, _LAST_ID = 0x8000, 0xFFFF
 
 type OnAnswer = Callable[[int], None]
 
 
 class Wire:
-    """Stands in for paho's socket: received bytes wait here, sent ones go to the stream."""
+    """Stands in for paho's socket: what it sends goes to the stream."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self.paused = False
         self._write = write
-        self._received = bytearray()
-
-    def put(self, packet: bytes) -> None:
-        """Lay a whole received packet ready."""
-        self._received += packet
-
-    def recv(self, size: int) -> bytes:
-        """Give paho bytes."""
-        if not self._received:
-            raise BlockingIOError
-        data = bytes(self._received[:size])
-        del self._received[:size]
-        return data
 
     def send(self, data: bytes) -> int:
         """Take bytes from paho, unless the stream is full."""
@@ -70,10 +71,6 @@ class Wire:
             raise BlockingIOError
         self._write(bytes(data))
         return len(data)
-
-    def pending(self) -> int:
-        """How many received bytes wait."""
-        return len(self._received)
 
     def setblocking(self, flag: bool) -> None:
         """Part of paho's socket interface; this one never blocks."""
@@ -84,7 +81,6 @@ class Wire:
 
     def close(self) -> None:
         """Part of paho's socket interface; the stream is closed by its owner."""
-        self._received.clear()
 
 
 class _PahoClient(Client):
@@ -128,9 +124,10 @@ class EngineEvents(Protocol):
 class Engine:
     """One MQTT connection's state machine; never used for a second connection.
 
-    `write` sends bytes. `retain` and `qos` bound what is published, beside what CONNACK
-    says: some brokers announce nothing and then disconnect. `traffic` counts. Whatever paho
-    raises becomes MalformedPacketError: its state is unknown then.
+    `write` sends bytes. `window` bounds how many QoS 1 messages are open at once, `retain`
+    and `qos` what is published, beside what CONNACK says: some brokers announce nothing and
+    then disconnect. `traffic` counts. Whatever paho raises becomes MalformedPacketError: its
+    state is unknown then.
     """
 
     def __init__(
@@ -152,14 +149,15 @@ class Engine:
         self._window = window
         self._retain = retain
         self._qos = qos
+        self._largest = LARGEST_BODY
         self._traffic = traffic or Traffic()
+        self._write = write
         self._wire = Wire(write)
         self._connected = False
+        self._last_id = _LAST_ID
         self._open: dict[int, OnAnswer | None] = {}
         self._waiting: deque[tuple[Publication, OnAnswer | None]] = deque()
         self._client = client = _PahoClient(self._wire, settings, version)
-        # paho's own window cannot be changed to what CONNACK asks for.
-        client.max_inflight_messages_set(0)
         # Without this callback paho writes from within its own calls.
         client.on_socket_register_write = lambda *_: None
 
@@ -223,7 +221,7 @@ class Engine:
     @property
     def window_full(self) -> bool:
         """Whether the broker must acknowledge a message before the next may go."""
-        return not self._has_window
+        return len(self._open) >= self._window
 
     def publish(
         self, message: Publication, on_answer: OnAnswer | None = None, *, wait: bool = True
@@ -232,17 +230,18 @@ class Engine:
 
         A QoS 1 message may `wait` while the broker has enough of them open; `on_answer`
         is told the broker's code. Raises NotConnectedError or CongestedError if it is not
-        sent, TooLargeError if this broker never takes it.
+        sent, TooLargeError if this broker never takes it, InvalidSettingError for a topic
+        that no broker takes.
         """
         if not self._connected:
             raise NotConnectedError("not connected")
         if self._wire.paused:
             raise CongestedError("the broker takes no more bytes now")
-        self._check_size(message)
-        if not min(message.qos, self._qos, self.limits.maximum_qos):
-            self._send(message, 0)
-        elif self._has_window and not self._waiting:
-            self._open[self._send(message, 1)] = on_answer
+        self._check(message)
+        if not message.qos or not self._qos:
+            self._send(message)
+        elif not self._waiting and not self.window_full:
+            self._send_qos1(message, on_answer)
         elif wait and len(self._waiting) < _WAITING_QOS1:
             self._waiting.append((message, on_answer))
         else:
@@ -274,64 +273,68 @@ class Engine:
         """Send what paho has ready."""
         self._call(self._client.loop_write)
 
-    @property
-    def _has_window(self) -> bool:
-        return len(self._open) < min(self._window, self.limits.receive_maximum)
-
     def _send_waiting(self) -> None:
-        while self._connected and self._waiting and self._has_window and not self._wire.paused:
-            message, on_answer = self._waiting.popleft()
-            self._open[self._send(message, 1)] = on_answer
+        while self._waiting and self._connected and not self.window_full and not self._wire.paused:
+            self._send_qos1(*self._waiting.popleft())
 
-    def _send(self, message: Publication, qos: int) -> int:
-        retain = message.retain and self._retain and self.limits.retain_available
-        info = self._call(self._client.publish, message.topic, message.payload, qos, retain)
-        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise CongestedError("paho takes no more messages")
-        self.flush()
+    def _send_qos1(self, message: Publication, on_answer: OnAnswer | None) -> None:
+        packet_id = self._last_id = self._free_id()
+        # Before it is sent: the connection may end meanwhile, and gives up what is open.
+        self._open[packet_id] = on_answer
+        self._traffic.sent_qos1 += 1
+        self._send(message, packet_id)
+
+    def _send(self, message: Publication, packet_id: int = 0) -> None:
         self._traffic.sent += 1
-        self._traffic.sent_qos1 += qos
-        return info.mid
+        retain = message.retain and self._retain
+        self._write(encode_publish(message, packet_id, self._version, retain=retain))
 
-    def _check_size(self, message: Publication) -> None:
-        bounds = (self._settings.maximum_packet, self.limits.maximum_packet)
-        limit = min((bound for bound in bounds if bound is not None), default=None)
+    def _free_id(self) -> int:
+        packet_id = self._last_id
+        while True:
+            packet_id = packet_id + 1 if packet_id < _LAST_ID else _FIRST_ID
+            if packet_id not in self._open:
+                return packet_id
+
+    def _check(self, message: Publication) -> None:
+        """Refuse what this broker, or any, would end the connection for."""
+        if not is_topic(message.topic):
+            raise InvalidSettingError("topic", "MQTT lets nobody publish on this topic")
         size = len(message.topic.encode()) + len(message.payload) + _HEADERS
-        if limit is not None and size > limit:
-            raise TooLargeError(size, limit)
+        if size > self._largest:
+            raise TooLargeError(size, self._largest)
 
     def _take_connack(self, packet: bytes) -> None:
         if self._connected:
             raise MalformedPacketError("second CONNACK")
         connack = read_connack(packet, self._version)
         if connack.code == 0:
-            # A refusal is not shown to paho, which would change the protocol by itself.
-            self._hand_to_paho(_ACCEPTED[self._version])
-            self.limits = connack.limits
+            self._obey(connack.limits)
             self._connected = True
         self._events.on_connack(connack)
 
+    def _obey(self, limits: BrokerLimits) -> None:
+        """Bound what is sent; one packet id is always free."""
+        self.limits = limits
+        self._window = min(self._window, limits.receive_maximum, _LAST_ID - _FIRST_ID)
+        self._qos = min(self._qos, limits.maximum_qos)
+        self._retain = self._retain and limits.retain_available
+        bounds = (self._largest, self._settings.maximum_packet, limits.maximum_packet)
+        self._largest = min(bound for bound in bounds if bound is not None)
+
     def _take_puback(self, packet: bytes) -> None:
-        answer = read_puback(packet, self._version)
-        self._hand_to_paho(_ACKNOWLEDGED + answer.packet_id.to_bytes(2))
-        if answer.packet_id not in self._open:
+        packet_id, code = read_puback(packet, self._version)
+        if packet_id not in self._open:
             return
-        on_answer = self._open.pop(answer.packet_id)
-        if answer.codes[0] >= FAILURE:
+        on_answer = self._open.pop(packet_id)
+        if code >= FAILURE:
             self._traffic.refused += 1
         else:
             self._traffic.acknowledged += 1
         self._send_waiting()
         self._events.on_puback()
         if on_answer is not None:
-            on_answer(answer.codes[0])
-
-    def _hand_to_paho(self, packet: bytes) -> None:
-        self._wire.put(packet)
-        while self._wire.pending():
-            if self._call(self._client.loop_read) != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                raise MalformedPacketError(f"packet refused: {packet[:4].hex()}")
-        self.flush()
+            on_answer(code)
 
     def _call[**P, R](self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         try:

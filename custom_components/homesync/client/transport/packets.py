@@ -1,4 +1,4 @@
-"""What brokers answer, decoded: CONNACK, PUBACK, SUBACK, UNSUBACK, DISCONNECT.
+"""PUBLISH encoded, and what brokers answer decoded: CONNACK, PUBACK, SUBACK, UNSUBACK, DISCONNECT.
 
 MQTT 3.1.1 and 5 give the same records; codes are always those of MQTT 5 (section 2.4).
 Every length is checked; what breaks the rules raises MalformedPacketError.
@@ -6,9 +6,11 @@ Every length is checked; what breaks the rules raises MalformedPacketError.
 
 from dataclasses import dataclass
 from enum import IntEnum
+import re
 from typing import Final
 
 from ..errors import MalformedPacketError
+from ..records import Publication
 
 
 class MqttVersion(IntEnum):
@@ -55,7 +57,14 @@ _PROPERTIES: Final = {
     0x2A: _Type.BYTE,
 }
 TOPIC_ALIAS: Final = 0x23
+LARGEST_BODY: Final = 268_435_455
+"""Bytes of any packet after its length: what four bytes of seven bits can tell."""
+
+_PUBLISH: Final = 0x30
+_QOS_1: Final = 0x02
 _SUBACK: Final = 0x90
+_LONGEST_TOPIC: Final = 65_535
+_NEVER_IN_TOPIC: Final = re.compile("[+#\0\ud800-\udfff]")
 
 type Properties = dict[int, int | bytes]
 
@@ -94,10 +103,45 @@ class Connack:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The codes of a PUBACK, SUBACK or UNSUBACK."""
+    """The codes of a SUBACK or UNSUBACK."""
 
     packet_id: int
     codes: tuple[int, ...]
+
+
+def is_topic(text: str) -> bool:
+    """Whether MQTT lets anybody publish on a topic; MQTT 3.1.1 sections 1.5.3 and 4.7."""
+    size = len(text.encode("utf-8", "surrogatepass"))
+    return 0 < size <= _LONGEST_TOPIC and _NEVER_IN_TOPIC.search(text) is None
+
+
+def encode_publish(
+    message: Publication, packet_id: int, version: MqttVersion, *, retain: bool
+) -> bytes:
+    """Encode a message: QoS 1 with a packet id, QoS 0 with 0; section 3.3.
+
+    Its topic has to be one (`is_topic`), and its body at most LARGEST_BODY. No properties.
+    """
+    topic = message.topic.encode()
+    header, between = _PUBLISH | retain, b""
+    if packet_id:
+        header, between = header | _QOS_1, packet_id.to_bytes(2)
+    if version is MqttVersion.V5:
+        between += b"\0"
+    size = encode_varint(2 + len(topic) + len(between) + len(message.payload))
+    return b"".join(
+        (bytes((header,)), size, len(topic).to_bytes(2), topic, between, message.payload)
+    )
+
+
+def encode_varint(value: int) -> bytes:
+    """Return a variable byte integer of at most four bytes; section 2.2.3."""
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
 
 
 def read_varint(data: bytes, position: int, end: int) -> tuple[int, int]:
@@ -203,13 +247,13 @@ def _text(value: int | bytes | None) -> str | None:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else None
 
 
-def read_puback(packet: bytes, version: MqttVersion) -> Answer:
-    """Decode a PUBACK; without a code it means success."""
+def read_puback(packet: bytes, version: MqttVersion) -> tuple[int, int]:
+    """Decode a PUBACK: (packet id, code); without a code it means success."""
     start, size = body_of(packet), len(packet)
     if size - start < 2 or (version is MqttVersion.V311 and size - start != 2):
         raise MalformedPacketError("PUBACK of the wrong length")
     code = packet[start + 2] if size - start > 2 else 0
-    return Answer(int.from_bytes(packet[start : start + 2]), (code,))
+    return int.from_bytes(packet[start : start + 2]), code
 
 
 def read_suback(packet: bytes, version: MqttVersion) -> Answer:

@@ -150,9 +150,9 @@ class MqttSession:
     ) -> None:
         """Send a message; `on_answer` is told the broker's code if it is QoS 1.
 
-        Raises NotConnectedError, CongestedError or TooLargeError if it was not sent. Without
-        `wait` a message never leaves later than now: CongestedError if the broker must first
-        acknowledge others.
+        Raises NotConnectedError, CongestedError or TooLargeError if it was not sent, and
+        InvalidSettingError for a topic that no broker takes. Without `wait` a message never
+        leaves later than now: CongestedError if the broker must first acknowledge others.
         """
         try:
             self._connected_one().publish(message, on_answer, wait=wait)

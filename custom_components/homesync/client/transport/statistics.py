@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import Cause, CongestedError, HomeSyncError, TooLargeError
+from ..errors import Cause, CongestedError, HomeSyncError, NotConnectedError, TooLargeError
 
 LEFT = "left"
 """Why a connection ended: we connect anew, as asked."""
@@ -47,7 +47,7 @@ class Traffic:
                 self.too_large += 1
             case CongestedError():
                 self.congested += 1
-            case _:
+            case NotConnectedError():
                 self.not_connected += 1
 
 
