@@ -90,7 +90,7 @@ def _read(data: bytes, take: Callable[[bytes, bytes, bool], None]) -> None:
 
 
 def _queue(data: bytes, targets: Mapping[bytes, object]) -> None:
-    inbox: Inbox[object] = Inbox(asyncio.get_running_loop(), lambda *_: None, lambda _: None)
+    inbox: Inbox[object] = Inbox(asyncio.get_running_loop(), lambda _: None, lambda _: None)
 
     def take(topic: bytes, payload: bytes, retained: bool) -> None:
         if (target := targets.get(topic)) is not None:

@@ -254,8 +254,8 @@ class HomeSyncCoordinator:
     def _on_change(self, node: NodeState, keys: tuple[str, ...]) -> None:
         key = keys[0]
         if len(keys) == 1 and key not in _FAR_REACHING:
-            update = self.entities.listener(node.node_id, key)
-            if update is not None:
+            listeners = self.entities.listeners.get(node.node_id)
+            if listeners is not None and (update := listeners.get(key)) is not None:
                 # The usual case: one value of an entity that is there.
                 update()
                 return

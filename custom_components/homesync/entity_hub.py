@@ -9,7 +9,7 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .client import ONLINE
-from .paced import Paced
+from .paced import Paced, pace_of
 
 _AT_ONCE = 20  # Home Assistant needs 0.2 ms for each
 
@@ -39,9 +39,10 @@ class EntityHub:
         self._is_known = is_known
         self._platforms: list[_Platform] = []
         self._announced: dict[str, dict[str, None]] = {}
-        self._listeners: dict[str, dict[str, CALLBACK_TYPE]] = {}
+        self.listeners: dict[str, dict[str, CALLBACK_TYPE]] = {}
+        """Who is told: node id → key → callback; changed here only."""
         self._flushing = False
-        self._paced = Paced(hass.loop)
+        self._paced = Paced(pace_of(hass))
 
     def close(self) -> None:
         """Add and tell nothing more."""
@@ -58,11 +59,11 @@ class EntityHub:
 
     def knows(self, node_id: str) -> bool:
         """Whether entities of a node were announced or listen."""
-        return node_id in self._listeners
+        return node_id in self.listeners
 
     def announce(self, node_id: str, keys: tuple[str, ...]) -> None:
         """Offer keys to all platforms, each once."""
-        self._listeners.setdefault(node_id, {})
+        self.listeners.setdefault(node_id, {})
         announced = self._announced.setdefault(node_id, {})
         for key in keys:
             if key in announced:
@@ -76,46 +77,41 @@ class EntityHub:
 
     def listen(self, node_id: str, keys: tuple[str, ...], update: CALLBACK_TYPE) -> None:
         """Call `update` when one of a node's values or its availability changed."""
-        self._listeners.setdefault(node_id, {}).update(dict.fromkeys(keys, update))
+        self.listeners.setdefault(node_id, {}).update(dict.fromkeys(keys, update))
 
     def ignore(self, node_id: str, keys: tuple[str, ...], update: CALLBACK_TYPE) -> None:
         """Call `update` no more; whoever else listens to the keys by now stays."""
-        listeners = self._listeners.get(node_id, {})
+        listeners = self.listeners.get(node_id, {})
         for key in keys:
             if listeners.get(key) == update:
                 del listeners[key]
 
-    def listener(self, node_id: str, key: str) -> CALLBACK_TYPE | None:
-        """Return who listens to a key."""
-        listeners = self._listeners.get(node_id)
-        return None if listeners is None else listeners.get(key)
-
     def tell(self, node_id: str, keys: tuple[str, ...]) -> None:
         """Tell those who listen to the keys, each once."""
-        listeners = self._listeners[node_id]
+        listeners = self.listeners[node_id]
         concerned = listeners if ONLINE in keys else [key for key in keys if key in listeners]
         for update in dict.fromkeys([listeners[key] for key in concerned]):
             update()
 
     def tell_everybody(self) -> None:
         """Tell all of them, little by little."""
-        for node_id in self._listeners:
+        for node_id in self.listeners:
             self._paced.add(partial(self._tell_node, node_id))
         self._paced.run()
 
     def tell_all_of(self, key: str) -> None:
         """Tell those who listen to a key of whatever node."""
-        for listeners in self._listeners.values():
+        for listeners in self.listeners.values():
             if (update := listeners.get(key)) is not None:
                 update()
 
     def forget(self, node_id: str) -> None:
         """Forget a node."""
         self._announced.pop(node_id, None)
-        self._listeners.pop(node_id, None)
+        self.listeners.pop(node_id, None)
 
     def _tell_node(self, node_id: str) -> None:
-        for update in dict.fromkeys(self._listeners.get(node_id, {}).values()):
+        for update in dict.fromkeys(self.listeners.get(node_id, {}).values()):
             update()
 
     def _offer(self, platform: _Platform, node_id: str, key: str) -> None:

@@ -24,35 +24,38 @@ class NumberWriter:
     the one before.
     """
 
-    __slots__ = ("_context", "_entity_id", "_hass", "_last", "_unit", "_until")
+    __slots__ = ("_context", "_entity_id", "_since", "_states", "_unit", "_until", "_written")
 
     def __init__(self, hass: HomeAssistant, entity_id: str) -> None:
-        self._hass = hass
+        self._states = hass.states
         self._entity_id = entity_id
-        self._last: State | None = None
+        self._written: float | None = None
         self._context: Context | None = None
         self._unit: str | None = None
-        self._until = 0.0
+        self._since = self._until = 0.0
 
     def remember(self, unit: str | None) -> None:
         """Take note of a whole write: numbers in `unit` may follow it if it is shown."""
-        state = self._hass.states.get(self._entity_id)
-        followed = (
-            state is not None
-            and state.state not in (STATE_UNAVAILABLE, STATE_UNKNOWN)
-            and state.attributes.get(ATTR_UNIT_OF_MEASUREMENT) == unit
-        )
-        self._last = state if followed else None
-        self._context = None if state is None else _made_for(state)
+        state = self._states.get(self._entity_id)
+        self._written = self._context = None
+        if state is not None:
+            self._context = _made_for(state)
+            if (
+                state.state not in (STATE_UNAVAILABLE, STATE_UNKNOWN)
+                and state.attributes.get(ATTR_UNIT_OF_MEASUREMENT) == unit
+            ):
+                self._written = state.last_updated_timestamp
         self._unit = unit
-        self._until = time.time() + _WHOLE_EVERY
+        self._since = time.time()
+        self._until = self._since + _WHOLE_EVERY
 
     def write(self, number: object, unit: str | None) -> bool:
         """Write a number; False if that takes a whole write."""
-        states, last, now = self._hass.states, self._last, time.time()
-        if last is None or unit != self._unit or not 0 <= self._until - now <= _WHOLE_EVERY:
+        now, entity_id = time.time(), self._entity_id
+        if unit != self._unit or not self._since <= now < self._until:
             return False
-        if states.get(self._entity_id) is not last:
+        state = self._states.get(entity_id)
+        if state is None or state.last_updated_timestamp != self._written:
             # Somebody else wrote, and knows why.
             return False
         # As Home Assistant writes numbers.
@@ -62,19 +65,16 @@ class NumberWriter:
             text = str(number)
         else:
             return False
+        if text == state.state:
+            # Rounded to what is shown: the state stays, and with it its event.
+            return False
         context = Context()
-        states.async_set(
-            self._entity_id,
-            text,
-            last.attributes,
-            context=context,
-            state_info=last.state_info,
-            timestamp=now,
+        self._states.async_set(
+            entity_id, text, state.attributes, False, context, state.state_info, now
         )
         if self._context is not None:
             self._context.origin_event = None
-        self._context = context
-        self._last = states.get(self._entity_id)
+        self._context, self._written = context, now
         return True
 
 

@@ -8,7 +8,7 @@ from typing import override
 
 import pytest
 
-from custom_components.homesync.client.inbox import Inbox
+from custom_components.homesync.client.inbox import Inbox, Item
 
 MIB = 1024 * 1024
 
@@ -59,9 +59,9 @@ class House:
         self.full: list[bool] = []
         self.inbox: Inbox[int] = Inbox(self.loop, self.handle, self.full.append)
 
-    def handle(self, target: int, topic: bytes, payload: bytes, retained: bool) -> None:
+    def handle(self, item: Item[int]) -> None:
         self.loop.now += self.seconds
-        self.handled.append((target, topic, payload, retained))
+        self.handled.append(item)
 
     def put(self, topic: bytes, payload: bytes = b"", *, urgent: bool = False) -> None:
         self.inbox.put(0, topic, payload, False, urgent)

@@ -13,7 +13,7 @@ from custom_components.homesync.client.transport.terms import Receiver, Terms
 
 from ..client.virtual_time import on_virtual_time
 from .link import PLAIN_SUBSCRIPTIONS as SUBSCRIPTIONS, plain_settings as settings
-from .packets import CONNACK, publish
+from .packets import CONNACK, puback, publish
 from .scripted import Peer, ScriptedBroker
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -24,6 +24,7 @@ TERMS = Terms(version=MqttVersion.V311, transport=Transport.TCP, keepalive=60, w
 class Records:
     def __init__(self) -> None:
         self.topics: list[bytes] = []
+        self.came = asyncio.Event()
         self.batches = 0
 
     def connection(self, port: int) -> Connection:
@@ -32,6 +33,7 @@ class Records:
 
     def _take(self, topic: bytes, payload: bytes, retained: bool) -> None:
         self.topics.append(topic)
+        self.came.set()
 
     def _end(self) -> None:
         self.batches += 1
@@ -71,6 +73,49 @@ async def test_closing_twice_and_bytes_after_the_end_change_nothing() -> None:
         assert connection.closed.result() is first
     assert records.topics == []
     assert records.batches == 2  # CONNACK and SUBACK
+
+
+@on_virtual_time
+async def test_who_waits_for_an_answer_has_his_turn_before_the_broker_its_receipt() -> None:
+    async def accept(peer: Peer) -> None:
+        await peer.accept()
+        await peer.until_closed()
+
+    records = Records()
+    written: list[bytes] = []
+    async with ScriptedBroker(accept) as broker:
+        connection = records.connection(broker.port)
+        await connection.open(5)
+        # As Home Assistant awaits an entity's part of an action.
+        waiting = asyncio.get_running_loop().create_task(records.came.wait())
+        await asyncio.sleep(0)
+        with patch.object(connection, "_write", written.append):
+            for packet_id in (1, 2):
+                connection.data_received(publish(4, b"t", b"", qos=1, packet_id=packet_id))
+            await waiting
+            assert written == []
+            await asyncio.sleep(0)
+            assert written == [puback(1) + puback(2)]
+        await connection.close(2)
+
+
+@on_virtual_time
+async def test_a_receipt_that_waits_leaves_before_the_goodbye() -> None:
+    async def accept(peer: Peer) -> None:
+        await peer.accept()
+        await peer.until_closed()
+
+    async with ScriptedBroker(accept) as broker:
+        connection = Records().connection(broker.port)
+        await connection.open(5)
+        written: list[bytes] = []
+        with patch.object(connection, "_write", written.append):
+            connection.data_received(publish(4, b"t", b"", qos=1, packet_id=7))
+            closing = asyncio.get_running_loop().create_task(connection.close(0.5))
+            await asyncio.sleep(0)
+            await closing
+        assert written[0] == puback(7)
+        assert written.count(puback(7)) == 1
 
 
 @on_virtual_time

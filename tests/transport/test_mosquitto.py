@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+import socket
 from typing import Self
 
 import gmqtt  # type: ignore[import-untyped]  # it has no types
@@ -125,6 +126,26 @@ async def test_f31_a_broker_that_forgot_everything_is_subscribed_to_again(
         async with Observer(mosquitto.port) as observer:
             observer.publish(RELAY_TOPIC, "after")
             await until(lambda: b"after" in link.payloads)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="only Linux tells and lets choose")
+@ALL_WAYS
+async def test_what_comes_after_a_message_of_ours_is_acknowledged_at_once(
+    way: Way, means: Means, authority: trustme.CA, tmp_path: Path, start_mosquitto: Start
+) -> None:
+    chain, key = issue(authority).files(tmp_path, "server")
+    lines = [f"certfile {chain}", f"keyfile {key}"] if way is Way.TLS else []
+    broker = start_mosquitto(settings=lines)
+    async with WebFront(broker.port, means.broker_tls) as front:
+        port = front.port if way is Way.WSS else broker.port
+        async with Link(means.settings(way, port)) as link:
+            await link.connected()
+            for number in range(3):
+                # To send right after bytes came is what makes Linux wait with the next ones.
+                link.session.publish(Publication(RELAY_TOPIC, b"%d" % number))
+                await until(lambda: len(link.messages) > number)  # noqa: B023 - awaited at once
+            sock = link.session._connection._transport.get_extra_info("socket")  # type: ignore[union-attr]  # connected
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
 
 
 @ALL_WAYS

@@ -67,14 +67,14 @@ def test_a_household_that_was_away_for_years_still_waits_a_minute() -> None:
 
 def test_a_ping_is_due_when_nothing_came_for_half_the_interval() -> None:
     keepalive = KeepAlive(60, 0)
-    keepalive.sent(29)
+    keepalive.sent = 29
     assert keepalive.judge(29.9) is Verdict.WAIT
     assert keepalive.judge(30) is Verdict.PING
 
 
 def test_a_ping_is_due_when_nothing_went_for_three_quarters() -> None:
     keepalive = KeepAlive(60, 0)
-    keepalive.received(44)
+    keepalive.received = 44
     assert keepalive.judge(44.9) is Verdict.WAIT
     assert keepalive.judge(45) is Verdict.PING
 
@@ -82,15 +82,15 @@ def test_a_ping_is_due_when_nothing_went_for_three_quarters() -> None:
 def test_no_ping_is_due_while_both_directions_are_busy() -> None:
     keepalive = KeepAlive(60, 0)
     for second in range(1, 1000):
-        keepalive.sent(second)
-        keepalive.received(second)
+        keepalive.sent = second
+        keepalive.received = second
         assert keepalive.judge(second + 0.9) is Verdict.WAIT
 
 
 def test_an_answered_ping_starts_the_waiting_again() -> None:
     keepalive = KeepAlive(60, 0)
     keepalive.pinged(30)
-    keepalive.received(31)
+    keepalive.received = 31
     keepalive.answered()
     assert keepalive.judge(60.9) is Verdict.WAIT
     assert keepalive.judge(61) is Verdict.PING
@@ -112,7 +112,7 @@ def test_f04_bytes_without_an_answer_to_the_ping_buy_one_interval() -> None:
     keepalive = KeepAlive(60, 0)
     keepalive.pinged(30)
     for second in range(31, 90):
-        keepalive.received(second)
+        keepalive.received = second
         assert keepalive.judge(second) is Verdict.WAIT
     assert keepalive.judge(90) is Verdict.DEAD
 

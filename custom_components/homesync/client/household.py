@@ -252,7 +252,7 @@ class Household:
 
     def _destinations(self) -> Destinations:
         return Destinations(
-            changed=self._changed,
+            changed=self._changes.tell,
             accepts=self._accepts,
             refused=self._on_node_refused,
             take_echo=self._take_echo,
@@ -305,12 +305,9 @@ class Household:
         self._results.tell(result)
 
     def _on_installation(self, node_id: str, installation: Installation | None) -> None:
-        if node_id in self._model.nodes:
-            self._changed(node_id, self._model.set_installation(node_id, installation))
-
-    def _changed(self, node_id: str, keys: tuple[str, ...]) -> None:
-        if keys:
-            self._changes.tell(self._model.nodes[node_id], keys)
+        node = self._model.nodes.get(node_id)
+        if node is not None and (keys := self._model.set_installation(node_id, installation)):
+            self._changes.tell(node, keys)
 
     def _send_command(self, order: Order) -> None:
         self._session.publish(

@@ -8,8 +8,8 @@ import logging
 from .complaints import Complaints, shorten
 from .dispatch import Dispatch
 from .errors import ProtocolError
-from .inbox import Inbox
-from .model import HouseholdModel
+from .inbox import Inbox, Item
+from .model import HouseholdModel, NodeState
 from .protocol.homesync import HomeSyncDialect
 from .protocol.topics import NodeTopic
 from .records import StatusKey
@@ -24,12 +24,12 @@ _FAILED = "Household %s: unexpected failure with a message on %s"
 class Destinations:
     """Where news goes.
 
-    `changed(node_id, keys)` is told of new values, `refused(node_id)` of nodes that have
+    `changed(node, keys)` is told of new values, `refused(node_id)` of nodes that have
     no room; `accepts(node_id)` decides on new ones; `take_echo(topic, payload)` takes our
     own probes out; `retained(topic, payload)` sees all that the broker had kept.
     """
 
-    changed: Callable[[str, tuple[str, ...]], None]
+    changed: Callable[[NodeState, tuple[str, ...]], None]
     accepts: Callable[[str], bool]
     refused: Callable[[str], None]
     take_echo: Callable[[bytes, bytes], bool]
@@ -56,13 +56,15 @@ class Intake:
         self._dispatch = dispatch
         self._complaints = complaints
         self._to = to
+        self._changed = to.changed
+        self._wall_clock = to.wall_clock
         self._logger = logger
         self.on_message: Callable[[bytes, bytes, bool], None] | None = None
         """Is told topic, payload and retain flag of all that arrives; must not raise."""
         # Telemetry is what remains: the many need no counting.
         self.kinds = dict.fromkeys(("status", "response", "command", "other"), 0)
         self._routes: dict[bytes, NodeTopic] = {}
-        self._applied = (b"", b"")
+        self._applied: Item[NodeTopic]
         self._loop = asyncio.get_running_loop()
         self._inbox: Inbox[NodeTopic] = Inbox(self._loop, self._apply, to.set_full)
         self.flush = self._inbox.flush
@@ -164,48 +166,54 @@ class Intake:
         self._to.refused(node_id)
         return False
 
-    def _apply(self, target: NodeTopic, topic: bytes, payload: bytes, retained: bool) -> None:
-        self._applied = (topic, payload)
+    def _apply(self, item: Item[NodeTopic]) -> None:
+        self._applied = item
+        target, topic, payload, retained = item
         try:
-            match target.branch:
-                case "telemetry":
-                    self._apply_reading(target, payload, retained)
-                case "status":
-                    self._apply_status(target, payload, retained)
-                case _:
-                    self._apply_response(target, payload, retained)
+            if target.branch != "telemetry":
+                self._apply_other(target, payload, retained)
+            elif not payload:
+                self._forget_reading(target)
+            else:
+                # The usual case is dealt with here: calls are dear.
+                reading = self._dialect.decode_reading(
+                    target, payload, self._wall_clock(), self._complain
+                )
+                node = self._model.nodes.get(target.node_id) or self._heard(target.node_id)
+                if node is not None and (
+                    keys := self._model.apply_reading(reading, live=not retained)
+                ):
+                    self._changed(node, keys)
         except ProtocolError as err:
             self._complain(err)
         except Exception:
             self._logger.exception(_FAILED, self._complaints.household, shorten(topic))
 
+    def _apply_other(self, target: NodeTopic, payload: bytes, retained: bool) -> None:
+        if target.branch == "status":
+            self._apply_status(target, payload, retained)
+        else:
+            self._apply_response(target, payload, retained)
+
     def _complain(self, err: ProtocolError) -> None:
         """Tell what is wrong with the message that is being applied."""
-        topic, payload = self._applied
+        _, topic, payload, _ = self._applied
         self._complaints.add(err.kind, str(err), topic, payload)
 
-    def _apply_reading(self, target: NodeTopic, payload: bytes, retained: bool) -> None:
-        node_id = target.node_id
-        if not payload:
-            if node_id in self._model.nodes:
-                self._to.changed(node_id, self._model.forget_reading(node_id, target.leaf))
-            return
-        reading = self._dialect.decode_reading(
-            target, payload, self._to.wall_clock(), self._complain
-        )
-        if node_id in self._model.nodes or self._heard(node_id):
-            changed = self._model.apply_reading(reading, live=not retained)
-            if changed:
-                self._to.changed(node_id, changed)
+    def _forget_reading(self, target: NodeTopic) -> None:
+        node = self._model.nodes.get(target.node_id)
+        if node is not None:
+            self._tell(node, self._model.forget_reading(target.node_id, target.leaf))
 
     def _apply_status(self, target: NodeTopic, payload: bytes, retained: bool) -> None:
         node_id = target.node_id
-        report = self._dialect.decode_status(target, payload, self._to.wall_clock(), self._complain)
+        report = self._dialect.decode_status(target, payload, self._wall_clock(), self._complain)
         if not report.fields or not (payload or node_id in self._model.nodes):
             return
-        if not self._heard(node_id):
+        node = self._heard(node_id)
+        if node is None:
             return
-        self._to.changed(node_id, self._model.apply_status(report, live=not retained))
+        self._tell(node, self._model.apply_status(report, live=not retained))
         for key, value in report.fields:
             if key in (StatusKey.RELAY, StatusKey.LED):
                 self._dispatch.state_told(node_id)
@@ -219,20 +227,23 @@ class Intake:
             self._complaints.count("retained_answer")
             return
         response = self._dialect.decode_response(
-            target, payload, self._to.wall_clock(), self._complain
+            target, payload, self._wall_clock(), self._complain
         )
         answered = self._dispatch.take(response)
         if answered is None or answered.outdated:
             return
         report = self._dialect.report_of(answered.command, response)
-        if report is not None and response.node_id in self._model.nodes:
-            self._to.changed(response.node_id, self._model.apply_status(report, live=True))
+        node = self._model.nodes.get(response.node_id)
+        if report is not None and node is not None:
+            self._tell(node, self._model.apply_status(report, live=True))
 
-    def _heard(self, node_id: str) -> bool:
-        """Add a node that is heard for the first time, if there still is room."""
-        if node_id in self._model.nodes:
-            return True
-        if not self._has_room(node_id):
-            return False
-        self._model.add(node_id)
-        return True
+    def _heard(self, node_id: str) -> NodeState | None:
+        """Return a node, added if it is heard for the first time and there still is room."""
+        node = self._model.nodes.get(node_id)
+        if node is None and self._has_room(node_id):
+            node = self._model.add(node_id)
+        return node
+
+    def _tell(self, node: NodeState, keys: tuple[str, ...]) -> None:
+        if keys:
+            self._changed(node, keys)

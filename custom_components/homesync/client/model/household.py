@@ -89,12 +89,8 @@ class NodeState:
     last_boot: float | None = None
     told_last_seen: float = 0.0
     other_metrics: int = 0
-
-    @property
-    def offline(self) -> bool:
-        """Whether the node, or its last will, said that it is offline."""
-        told = self.values.get(ONLINE)
-        return told is not None and told.value is False
+    offline: bool = False
+    """Whether the node, or its last will, said that it is offline."""
 
     @property
     def online(self) -> bool:
@@ -147,6 +143,8 @@ class HouseholdModel:
             node.last_boot = node.last_boot or value
         elif key not in node.values and self._accepts(node, key):
             node.values[key] = Value(value, unit, None, 0.0, False)
+            if key == ONLINE:
+                node.offline = value is False
 
     def apply_reading(self, reading: Reading, *, live: bool) -> tuple[str, ...]:
         """Take a reading; return the keys whose values changed.
@@ -170,6 +168,11 @@ class HouseholdModel:
         else:
             current.value, current.unit, current.quality = value, unit, quality
         current.at, current.stamped = at, stamped
+        if at - node.told_last_seen < _LAST_SEEN_STEP and node.last_seen is not None:
+            # The usual case, for which a call is too dear.
+            if at > node.last_seen and (live or stamped):
+                node.last_seen = at
+            return (key,) if changed else ()
         seen = self._seen(node, at, live or stamped)
         return (key, *seen) if changed else seen
 
@@ -213,11 +216,13 @@ class HouseholdModel:
     def _set(self, node: NodeState, key: str, value: StatusValue, report: StatusReport) -> bool:
         """Set one value of a status report; return whether it is another one now."""
         current = node.values.get(key)
+        if current is not None and self._is_outdated(current, report.at, report.stamped):
+            return False
+        if key == ONLINE:
+            node.offline = value is False
         if current is None:
             node.values[key] = Value(value, None, None, report.at, report.stamped)
             return True
-        if self._is_outdated(current, report.at, report.stamped):
-            return False
         if isinstance(value, LedState) and isinstance(current.value, LedState):
             value = value.after(current.value)
         changed = current.value != value

@@ -94,9 +94,11 @@ class HomeSyncDialect:
         """Decode telemetry; `complain` is told of fields that were refused."""
         content = load(payload)
         at, stamped = read_time(content, arrival)
-        unit, low, high = _read_unit(target.leaf, content.get("unit"))
-        quality, value = content.get("quality"), content.get("value")
+        given, quality, value = content.get("unit"), content.get("quality"), content.get("value")
         # Asked here, as nearly all are right; calls are for what is wrong, and tell it.
+        if type(given) is not str or (common := _RANGES.get((target.leaf, given))) is None:
+            common = _read_unit(target.leaf, given)
+        unit, low, high = common
         if type(quality) is not int or not 0 <= quality <= _BEST_QUALITY:
             quality = read_optional(content, "quality", _read_quality, complain)
         if type(value) is not float or not low <= value <= high:
@@ -131,9 +133,7 @@ def _read_quality(value: Any, name: str) -> int:
 
 
 def _read_unit(metric: str, given: Any) -> tuple[str | None, float, float]:
-    """Return a reading's unit and the range of its value in that unit."""
-    if type(given) is str and (common := _RANGES.get((metric, given))) is not None:
-        return common
+    """Return a reading's unit and the range of its value, where `_RANGES` does not tell."""
     known = METRICS.get(metric)
     if given is None or given == "":
         return _RANGES[metric, ""] if known is not None else (None, *_UNKNOWN_RANGE)

@@ -26,7 +26,6 @@ from .reasons import TIMEOUT_WORDS, reason_of
 from .settings import BrokerSettings
 from .statistics import Traffic
 from .streams import (
-    ByteReceiver,
     WebSocketTransport,
     certificate_expires,
     insecure,
@@ -43,7 +42,7 @@ _SUBACK_WITHIN = 10.0
 _ALERT_WITHIN = 0.5
 
 
-class Connection(ByteReceiver):
+class Connection(asyncio.Protocol):
     """Connects, subscribes, keeps alive and ends one connection.
 
     `closed` is done when the connection is no more, with the reason as its result;
@@ -58,7 +57,6 @@ class Connection(ByteReceiver):
         receiver: Receiver,
         traffic: Traffic | None = None,
     ) -> None:
-        super().__init__()
         loop = asyncio.get_running_loop()
         settings = replace(
             settings.lowered(retain=terms.retain, qos=terms.qos), keepalive=terms.keepalive
@@ -66,14 +64,16 @@ class Connection(ByteReceiver):
         self.closed: asyncio.Future[ConnectError] = loop.create_future()
         self.terms = terms
         self.connack: Connack | None = None
-        self._loop = loop
+        self._now = loop.time
+        self._call_soon = loop.call_soon
+        self._acks = b""
         self._settings = settings
         self._subscriptions = subscriptions
         self._traffic = traffic = traffic or Traffic()
         self._receiver = receiver
         self._step = Step.RESOLVE
         self._transport: asyncio.Transport | None = None
-        self._acknowledge: Callable[[], object] = bool
+        self._acknowledge_quickly: Callable[[], object] = bool
         self._websocket: WebSocketTransport | None = None
         self._answers = PendingAnswers()
         self._reader = PacketReader(
@@ -135,9 +135,12 @@ class Connection(ByteReceiver):
         """Send a message; `on_answer` is told the broker's code if it is QoS 1.
 
         Raises NotConnectedError, CongestedError or TooLargeError if it was not sent; without
-        `wait` also when the broker must first acknowledge others.
+        `wait` also when the broker must first acknowledge others; InvalidSettingError for a
+        topic that no broker takes.
         """
-        self._use(self._engine.publish, message, on_answer, wait=wait)
+        if self.closed.done():
+            raise NotConnectedError("not connected")
+        self._engine.publish(message, on_answer, wait=wait)
         self._watch.sent()
 
     async def listen_in(self, filters: tuple[str, ...]) -> bool:
@@ -200,27 +203,31 @@ class Connection(ByteReceiver):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._acknowledge = quick_acknowledgement(transport)
         if isinstance(transport, WebSocketTransport):
+            # Sends later, and sees to acknowledgements then.
             self._websocket = transport
+        else:
+            self._acknowledge_quickly = quick_acknowledgement(transport)
 
     @override
     def data_received(self, data: bytes) -> None:
         self._traffic.bytes_in += len(data)
         if self.closed.done():
             return
-        self._watch.keepalive.received(self._loop.time())
+        self._watch.keepalive.received = self._now()
         acks = b""
         try:
             acks = self._reader.feed(data)
         except MalformedPacketError as err:
             self._fail(Cause.PROTOCOL_ERROR, f"the broker broke the rules of MQTT: {err}")
         finally:
-            self._acknowledge()
             self._receiver.on_batch()
         if acks:
-            # Last: whoever waits for an answer does not wait for the broker's receipt, too.
-            self._write(acks)
+            if not self._acks:
+                # Two turns later: whoever waits for an answer has his turn first, and Home
+                # Assistant puts a task between. What comes until then goes along.
+                self._call_soon(self._call_soon, self._send_acks)
+            self._acks += acks
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
@@ -291,6 +298,7 @@ class Connection(ByteReceiver):
             raise self.closed.result()
 
     async def _say_goodbye(self) -> None:
+        self._send_acks()
         filters = self._subscriptions.names
         if filters and not self._settings.session_expiry:
             packet_id = self._engine.unsubscribe(filters)
@@ -332,9 +340,15 @@ class Connection(ByteReceiver):
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._watch.keepalive.sent(self._loop.time())
+            self._watch.keepalive.sent = self._now()
             self._traffic.bytes_out += len(data)
             self._transport.write(data)
+            self._acknowledge_quickly()
+
+    def _send_acks(self) -> None:
+        acks, self._acks = self._acks, b""
+        if acks:
+            self._write(acks)
 
     def _fail(self, cause: Cause, words: str) -> None:
         self._abort(ConnectError(cause, self._step, words))

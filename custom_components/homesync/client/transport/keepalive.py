@@ -14,7 +14,9 @@ class Verdict(Enum):
 
 
 class KeepAlive:
-    """Judges one connection; every `now` is monotonic seconds, `interval` seconds.
+    """Judges one connection; `interval` in seconds, all times in monotonic seconds.
+
+    `received` and `sent` are when bytes last came and went; whoever sees them sets them.
 
     A ping is due when nothing came for half an interval or nothing went for three
     quarters. The connection is dead when no byte came within 10 s of the ping, or bytes
@@ -22,22 +24,13 @@ class KeepAlive:
     """
 
     def __init__(self, interval: float, now: float) -> None:
+        self.received = self.sent = now
         self._interval = interval
-        self._received = now
-        self._sent = now
         self._pinged: float | None = None
-
-    def received(self, now: float) -> None:
-        """Bytes came."""
-        self._received = now
-
-    def sent(self, now: float) -> None:
-        """Bytes went."""
-        self._sent = now
 
     def pinged(self, now: float) -> None:
         """A PINGREQ went."""
-        self._sent = self._pinged = now
+        self.sent = self._pinged = now
 
     def answered(self) -> None:
         """A PINGRESP came."""
@@ -46,8 +39,8 @@ class KeepAlive:
     def due(self) -> float:
         """When to judge next."""
         if self._pinged is None:
-            return min(self._received + self._interval / 2, self._sent + self._interval * 0.75)
-        if self._received > self._pinged:
+            return min(self.received + self._interval / 2, self.sent + self._interval * 0.75)
+        if self.received > self._pinged:
             return self._pinged + self._interval
         return self._pinged + min(_ANSWER_WITHIN, self._interval)
 

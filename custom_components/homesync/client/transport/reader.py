@@ -78,45 +78,62 @@ class PacketReader:
         self._acks.clear()
         return acks
 
-    def _split(self, data: bytes, position: int) -> int:  # noqa: C901, PLR0912 - a call per packet costs more than the packet
+    def _split(self, data: bytes, position: int) -> int:  # noqa: C901, PLR0912, PLR0915 - a call per packet costs more than the packet
         """Hand on each whole packet; return where the incomplete rest begins."""
-        size = len(data)
+        size, end = len(data), position
         taken = 0
+        has_properties = self._has_properties
         try:
             while size - position >= 2 and not self._closed:
                 header = data[position]
                 length = data[position + 1]
                 start = position + 2
                 if length & 0x80:
-                    length, start = self._long_length(data, position)
-                    if not start:
-                        self._needed = size - position + 1
-                        return position
-                end = start + length
-                if header & 0xF0 == _PUBLISH:
-                    if length > SOFT_LIMIT:
-                        if not self._skip_publish(data, position, start, end):
-                            return position
-                        taken += 1
-                    elif end > size:
-                        self._needed = end - position
-                        return position
+                    if start < size and not data[start] & 0x80:
+                        length = length & 0x7F | data[start] << 7
+                        start += 1
                     else:
-                        taken += 1
-                        self._publish(data, header, start, end)
-                elif length > _CONTROL_LIMIT:
-                    raise MalformedPacketError(f"control packet of {length} bytes")
-                elif end > size:
-                    self._needed = end - position
-                    return position
-                else:
+                        length, start = self._long_length(data, position)
+                        if not start:
+                            self._needed = size - position + 1
+                            return position
+                end = start + length
+                if header & 0xF0 != _PUBLISH:
+                    if length > _CONTROL_LIMIT:
+                        raise MalformedPacketError(f"control packet of {length} bytes")
+                    if end > size:
+                        break
                     self._on_packet(data[position:end])
+                elif length > SOFT_LIMIT:
+                    if not self._skip_publish(data, position, start, end):
+                        return position
+                    taken += 1
+                elif end > size:
+                    break
+                else:
+                    taken += 1
+                    if length < 2:
+                        raise MalformedPacketError("PUBLISH without topic")
+                    start += 2
+                    body = topic_end = start + (data[start - 2] << 8 | data[start - 1])
+                    if header & _QOS:
+                        body += 2
+                    if body > end:
+                        raise MalformedPacketError("PUBLISH shorter than its header")
+                    if header & _QOS:
+                        self._acknowledge(header, data[topic_end:body])
+                    if has_properties:
+                        # Nearly always the broker sends none.
+                        no_property = body < end and not data[body]
+                        body = body + 1 if no_property else _after_properties(data, body, end)
+                    self.on_publish(data[start:topic_end], data[body:end], header & 1 == 1)
                 position = end
+            else:
+                self._needed = 2
+                return min(position, size)
         finally:
             self._traffic.received += taken
-        if position > size:
-            return size
-        self._needed = 2
+        self._needed = end - position
         return position
 
     @staticmethod
@@ -135,22 +152,6 @@ class PacketReader:
                 return length, offset + 1
         raise MalformedPacketError("remaining length of more than four bytes")
 
-    def _publish(self, data: bytes, header: int, start: int, end: int) -> None:
-        if end - start < 2:
-            raise MalformedPacketError("PUBLISH without topic")
-        body = topic_end = start + 2 + (data[start] << 8 | data[start + 1])
-        if header & _QOS:
-            body += 2
-        if body > end:
-            raise MalformedPacketError("PUBLISH shorter than its header")
-        if header & _QOS:
-            self._acknowledge(header, data[topic_end:body])
-        if self._has_properties:
-            # Nearly always the broker sends none.
-            no_property = body < end and not data[body]
-            body = body + 1 if no_property else self._after_properties(data, body, end)
-        self.on_publish(data[start + 2 : topic_end], data[body:end], bool(header & 1))
-
     def _acknowledge(self, header: int, packet_id: bytes) -> None:
         """Acknowledge a QoS 1 message, once the bytes that hold it are dealt with."""
         if header & _QOS != _QOS_1:
@@ -159,14 +160,6 @@ class PacketReader:
             raise MalformedPacketError("PUBLISH with packet id 0")
         self._acks += _PUBACK + packet_id
         self._traffic.received_qos1 += 1
-
-    @staticmethod
-    def _after_properties(data: bytes, position: int, end: int) -> int:
-        """Return where the payload begins."""
-        found, position = read_properties(data, position, end)
-        if TOPIC_ALIAS in found:
-            raise MalformedPacketError("topic alias that was not offered")
-        return position
 
     def _skip_publish(self, data: bytes, position: int, start: int, end: int) -> bool:
         """Skip a PUBLISH that is too large; False if its topic has not come yet."""
@@ -186,3 +179,11 @@ class PacketReader:
         self._skip = max(0, end - size)
         self._on_oversize(data[start + 2 : topic_end])
         return True
+
+
+def _after_properties(data: bytes, position: int, end: int) -> int:
+    """Return where the payload begins."""
+    found, position = read_properties(data, position, end)
+    if TOPIC_ALIAS in found:
+        raise MalformedPacketError("topic alias that was not offered")
+    return position

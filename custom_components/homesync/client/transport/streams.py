@@ -3,7 +3,6 @@
 The caller sets the deadline; every failure becomes a ConnectError that names the step.
 """
 
-from abc import abstractmethod
 import asyncio
 from collections.abc import Callable
 import contextlib
@@ -51,20 +50,21 @@ _CLIENT_CERTIFICATE_ALERTS = (
 # Linux only: elsewhere acknowledgements come as late as the system likes.
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
-# Half of what asyncio takes usually: reading and handling more would hold everybody else up.
+# An eighth of what asyncio takes, and allocates for each read: handling more would hold everybody
+# else up.
 _READ = 32 * 1024
 
 type Entered = Callable[[Step], None]
 
 
-class ByteReceiver(asyncio.BufferedProtocol):
-    """Who gets the bytes of a stream.
+class _ReadBuffer(asyncio.BufferedProtocol):
+    """Hands on what asyncio's TLS decrypts, through one buffer for all reads.
 
-    All reads use one buffer: asyncio would otherwise allocate 256 KiB for each of them.
+    A view, not the bytes: TLS fills it piece by piece, through slices.
     """
 
-    def __init__(self) -> None:
-        # A view, not the bytes: asyncio's TLS fills it piece by piece, through slices.
+    def __init__(self, receiver: asyncio.Protocol) -> None:
+        self._receiver = receiver
         self._view = memoryview(bytearray(_READ))
 
     @override
@@ -73,18 +73,31 @@ class ByteReceiver(asyncio.BufferedProtocol):
 
     @override
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(bytes(self._view[:nbytes]))
+        self._receiver.data_received(bytes(self._view[:nbytes]))
 
-    @abstractmethod
-    def data_received(self, data: bytes) -> None:
-        """Take bytes that have come."""
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._receiver.connection_made(transport)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._receiver.connection_lost(exc)
+
+    @override
+    def pause_writing(self) -> None:
+        self._receiver.pause_writing()
+
+    @override
+    def resume_writing(self) -> None:
+        self._receiver.resume_writing()
 
 
 def quick_acknowledgement(transport: asyncio.BaseTransport) -> Callable[[], object]:
-    """Return what has received bytes acknowledged at once, until the system forgets it.
+    """Return what has received bytes acknowledged at once; to be called after each write.
 
     Brokers that keep Nagle's algorithm hold a second small packet back until the first is
-    acknowledged, and Linux takes 40 ms for that: a command's PUBACK would delay its answer.
+    acknowledged, and Linux takes 40 ms for that once it has seen us write: a command's PUBACK
+    would delay its answer.
     """
     sock = transport.get_extra_info("socket")
     if _QUICK_ACK is None or sock is None:
@@ -101,7 +114,7 @@ def certificate_expires(transport: asyncio.BaseTransport) -> float | None:
 
 
 async def open_stream(
-    settings: BrokerSettings, transport: Transport, protocol: ByteReceiver, entered: Entered
+    settings: BrokerSettings, transport: Transport, protocol: asyncio.Protocol, entered: Entered
 ) -> asyncio.Transport:
     """Connect `protocol` to the broker; `entered` is told of each step that begins."""
     if transport is Transport.WEBSOCKET:
@@ -114,6 +127,8 @@ async def open_stream(
     try:
         if settings.tls is None:
             plain, _ = await loop.create_connection(lambda: protocol, sock=sock)
+            if hasattr(plain, "max_size"):
+                plain.max_size = _READ
             return plain
         entered(Step.TLS)
         return await _secure(loop, settings, settings.tls, protocol, sock)
@@ -147,12 +162,12 @@ async def _secure(
     loop: asyncio.AbstractEventLoop,
     settings: BrokerSettings,
     context: ssl.SSLContext,
-    protocol: ByteReceiver,
+    protocol: asyncio.Protocol,
     sock: socket.socket,
 ) -> asyncio.Transport:
     try:
         transport, _ = await loop.create_connection(
-            lambda: protocol, sock=sock, ssl=context, server_hostname=settings.host
+            lambda: _ReadBuffer(protocol), sock=sock, ssl=context, server_hostname=settings.host
         )
     except OSError as err:
         raise insecure(err) from err
@@ -197,7 +212,7 @@ def insecure(err: Exception) -> ConnectError:
 
 
 async def _open_websocket(
-    settings: BrokerSettings, protocol: ByteReceiver, entered: Entered
+    settings: BrokerSettings, protocol: asyncio.Protocol, entered: Entered
 ) -> asyncio.Transport:
     """Open a WebSocket with sub-protocol `mqtt` (MQTT 5 section 6)."""
     entered(Step.WEBSOCKET)
@@ -247,11 +262,14 @@ class WebSocketTransport(asyncio.Transport):
     64 KiB with the protocol paused.
     """
 
-    def __init__(self, websocket: aiohttp.ClientWebSocketResponse, protocol: ByteReceiver) -> None:
+    def __init__(
+        self, websocket: aiohttp.ClientWebSocketResponse, protocol: asyncio.Protocol
+    ) -> None:
         super().__init__()
         loop = asyncio.get_running_loop()
         self._websocket = websocket
         self._protocol = protocol
+        self._acknowledge_quickly = quick_acknowledgement(self)
         self._waiting = bytearray()
         self._wake = asyncio.Event()
         self._may_read = asyncio.Event()
@@ -326,6 +344,7 @@ class WebSocketTransport(asyncio.Transport):
                 frame = bytes(self._waiting[:_FRAME])
                 del self._waiting[:_FRAME]
                 await self._websocket.send_bytes(frame)
+                self._acknowledge_quickly()
                 if self._paused and len(self._waiting) < _LOW_WATER:
                     self._paused = False
                     self._protocol.resume_writing()

@@ -27,7 +27,7 @@ class Watched:
 
 
 class Watch:
-    """Two timers of one connection; `keepalive` is told of all bytes."""
+    """Two timers of one connection; `keepalive` knows when bytes last came and went."""
 
     def __init__(self, watched: Watched, interval: float) -> None:
         self._loop = asyncio.get_running_loop()
