@@ -25,7 +25,7 @@ class Bench:
 
     @property
     def large(self) -> Site:
-        """Both sides with 7,000 sensors."""
+        """Both sides with 7,000 sensors, or those of a row before with fewer."""
         return self.sites.get("large") or self.keep("large", pair(self.sizes.large_nodes))
 
     def keep(self, name: str, site: Site) -> Site:

@@ -8,7 +8,7 @@ from typing import Any
 from .channel import serve
 from .kept import messages
 from .packets import PINGREQ, PINGRESP, open_client, packet, publish, text
-from .plant import PER_NODE, Plant, discovery, payloads, switch_discovery, topic
+from .plant import ONLINE, PER_NODE, Plant, discovery, payloads, switch_discovery, topic
 
 _CHUNK = 256 * 1024
 _QOS0 = 0x30
@@ -56,23 +56,22 @@ class Load:
             self._send(data)
         return {"sent": sent}
 
-    def discover(self, plant: dict[str, Any], relays: int = 0) -> dict[str, int]:
-        """Publish, retained, what core's `mqtt` makes entities from."""
+    def prepare_discovery(self, plant: dict[str, Any], relays: int = 0) -> None:
+        """Build, retained, what core's `mqtt` makes entities from."""
         known = Plant.of(plant)
         messages = list(discovery(known))
         messages += [switch_discovery(*node) for node in list(known.node_ids())[:relays]]
-        begin = time.monotonic_ns()
-        self._send(b"".join(publish(*message, retain=True) for message in messages))
-        return {"begin": begin, "messages": len(messages)}
+        self._packets = [publish(*message, retain=True) for message in messages]
 
-    def online(self, plant: dict[str, Any]) -> None:
+    def online(self, plant: dict[str, Any]) -> dict[str, int]:
         """Publish, retained, that every node is online."""
-        self._send(
-            b"".join(
-                publish(topic(home, node, "status/online"), b'{"online": true}', retain=True)
-                for home, node in Plant.of(plant).node_ids()
-            )
+        data = b"".join(
+            publish(topic(home, node, ONLINE), b'{"online": true}', retain=True)
+            for home, node in Plant.of(plant).node_ids()
         )
+        begin = time.monotonic_ns()
+        self._send(data)
+        return {"begin": begin}
 
     def keep(self, plant: dict[str, Any]) -> None:
         """Have the broker keep what a plant's nodes keep there; return when it does."""
@@ -118,7 +117,7 @@ def main() -> None:
             "prepare": load.prepare,
             "burst": load.burst,
             "pace": load.pace,
-            "discover": load.discover,
+            "prepare_discovery": load.prepare_discovery,
             "online": load.online,
             "keep": load.keep,
         }

@@ -1,4 +1,4 @@
-"""The sensors under load: their topics, and what each of them sends in each round."""
+"""The nodes under load: their entities, and what each sensor sends in each round."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,11 +21,12 @@ _METRICS: Final = {
 _CYCLE: Final = 997
 METRIC_NAMES: Final = tuple(_METRICS)
 PER_NODE: Final = len(_METRICS)
+ONLINE: Final = "status/online"
 
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """`nodes` nodes in each of some households, seven metrics each."""
+    """`nodes` nodes in each of some households, each with seven metrics and its connectivity."""
 
     homes: tuple[str, ...]
     nodes: int
@@ -46,6 +47,13 @@ class Plant:
         for home, node in self.node_ids():
             for metric in _METRICS:
                 yield home, node, metric
+
+    def entities(self) -> Iterator[tuple[str, str, str, str]]:
+        """Give (kind, household, node, end of the topic): the sensors in order, then the others."""
+        for home, node, metric in self.sensors():
+            yield "sensor", home, node, f"telemetry/{metric}"
+        for home, node in self.node_ids():
+            yield "binary_sensor", home, node, ONLINE
 
     def topics(self) -> list[str]:
         """Give the sensors' topics in that order."""
@@ -91,7 +99,7 @@ def payloads(round_number: int, at: datetime) -> list[bytes]:
 
 
 def discovery(plant: Plant) -> Iterator[tuple[str, bytes]]:
-    """Give the messages by which core's `mqtt` learns of the same sensors and devices."""
+    """Give the messages by which core's `mqtt` learns of the same entities and devices."""
     for home, node, metric in plant.sensors():
         unit = _METRICS[metric][0]
         config = {
@@ -106,6 +114,20 @@ def discovery(plant: Plant) -> Iterator[tuple[str, bytes]]:
         if unit is not None:
             config["unit_of_measurement"] = unit
         yield f"homeassistant/sensor/{home}_{node}/{metric}/config", json.dumps(config).encode()
+    for home, node in plant.node_ids():
+        config = {
+            "name": "online",
+            "unique_id": f"{home}_{node}_online",
+            "state_topic": topic(home, node, ONLINE),
+            "value_template": "{{ value_json.online }}",
+            "payload_on": "True",
+            "payload_off": "False",
+            "device_class": "connectivity",
+            "entity_category": "diagnostic",
+            "device": _device(home, node),
+        }
+        where = f"homeassistant/binary_sensor/{home}_{node}/online/config"
+        yield where, json.dumps(config).encode()
 
 
 def switch_discovery(home: str, node: str) -> tuple[str, bytes]:

@@ -137,19 +137,25 @@ class House:
         self.populate(relays)
         self.fill()
 
+    def grow(self, nodes: int) -> None:
+        """See that there are so many nodes in each household."""
+        if self.plant.nodes < nodes:
+            self.plant = Plant(self.plant.homes, nodes)
+            self.populate()
+            self.fill()
+
     def populate(self, relays: int = 0) -> tuple[float, int]:
-        """Have all entities made; return the seconds that took and how many there are now."""
+        """Have all entities made; return the seconds that took and how many were added."""
         load = self._site.load
         if self.side == "core":
-            self.program.tell("entities", plant=self._plant, within=180)
-            begin = load.ask("discover", plant=self._plant, relays=relays)["begin"]
+            load.ask("prepare_discovery", plant=self._plant, relays=relays)
         else:
-            load.ask("online", plant=self._plant)
             self._prepare(1)
-            self.program.tell("entities", plant=self._plant, within=180)
-            begin = load.ask("burst")["begin"]
+        self.program.tell("entities", plant=self._plant, within=180)
+        begin = load.ask("online", plant=self._plant)["begin"]
+        load.ask("burst")
         answer = self.program.answer(200)
-        return (answer["done"] - begin) / 1e9, answer["all"]
+        return (answer["done"] - begin) / 1e9, answer["added"]
 
     def fill(self) -> None:
         """Send rounds until every sensor shows the newest: core subscribes a while later."""

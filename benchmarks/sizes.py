@@ -9,6 +9,7 @@ class Sizes:
 
     runs: int
     small_nodes: int
+    new_nodes: int
     large_nodes: int
     burst: int
     long_burst: int
@@ -24,6 +25,7 @@ class Sizes:
 FULL = Sizes(
     runs=3,
     small_nodes=100,
+    new_nodes=875,
     large_nodes=1000,
     burst=100_000,
     long_burst=200_000,
@@ -38,6 +40,7 @@ FULL = Sizes(
 QUICK = Sizes(
     runs=1,
     small_nodes=100,
+    new_nodes=125,
     large_nodes=150,
     burst=20_000,
     long_burst=20_000,
@@ -52,6 +55,7 @@ QUICK = Sizes(
 TINY = Sizes(
     runs=1,
     small_nodes=10,
+    new_nodes=15,
     large_nodes=20,
     burst=3_000,
     long_burst=6_000,

@@ -1,6 +1,7 @@
 """The Home Assistant process that is measured; the driver asks, it answers."""
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 import cProfile
 from importlib.metadata import version
@@ -54,21 +55,22 @@ class Worker:
         await self._side.add(homes, port, ca)
 
     async def entities(self, plant: dict[str, Any], within: float) -> dict[str, Any]:
-        """Wait until the plant's sensors are there with their states."""
-        wanted = Plant.of(plant)
-        begin_cpu = time.process_time()
-        states = self._hass.states
-        await until(lambda: states.async_entity_ids_count("sensor") >= wanted.size, within)
+        """Wait until the plant's entities are there with their states."""
+        wanted, states = Plant.of(plant), self._hass.states
+        before, kinds = states.async_entity_ids_count(), Counter(e[0] for e in wanted.entities())
+        # Cheap to ask while it works.
+        await until(lambda: states.async_entity_ids_count(kinds) >= kinds.total(), within)
         found: list[str] = []
 
         def complete() -> bool:
-            found[:] = [each for each in self._side.entity_ids(wanted) if each is not None]
-            return len(found) == wanted.size and all(map(states.get, found))
+            ids = self._side.entity_ids(wanted)
+            found[:] = [each for each in ids if each is not None and states.get(each) is not None]
+            return len(found) == len(ids)
 
         await until(complete, within)
-        self._known = found
-        done, cpu = time.monotonic_ns(), time.process_time() - begin_cpu
-        return {"done": done, "cpu": cpu, "all": len(states.async_entity_ids())}
+        done = time.monotonic_ns()
+        self._known = found[: wanted.size]
+        return {"done": done, "added": states.async_entity_ids_count() - before}
 
     async def kept(self, plant: dict[str, Any], within: float) -> dict[str, int]:
         """Wait until all that the plant's nodes keep with the broker is shown."""
@@ -121,7 +123,7 @@ class Worker:
 
         def known() -> bool:
             nonlocal relay
-            relay = self._side.relay(home, node) or ""
+            relay = self._side.entity_id("switch", home, node, "status/relay") or ""
             return bool(relay) and self._hass.states.get(relay) is not None
 
         await until(known, 20)

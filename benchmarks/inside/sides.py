@@ -28,25 +28,17 @@ class Side(ABC):
         """Set it up, connected to the broker."""
 
     @abstractmethod
-    def unique_id(self, home: str, node: str, metric: str) -> str:
-        """What tells a sensor from others."""
+    def unique_id(self, home: str, node: str, end: str) -> str:
+        """What tells the entity of a node's topic with that end from others."""
 
-    @abstractmethod
-    def relay_id(self, home: str, node: str) -> str:
-        """What tells a relay from others."""
+    def entity_id(self, kind: str, home: str, node: str, end: str) -> str | None:
+        """Return the entity of a node's topic, None if there is none yet."""
+        registry = er.async_get(self.hass)
+        return registry.async_get_entity_id(kind, self.domain, self.unique_id(home, node, end))
 
     def entity_ids(self, plant: Plant) -> list[str | None]:
-        """Return the plant's sensors in order, None for those that do not exist yet."""
-        registry = er.async_get(self.hass)
-        return [
-            registry.async_get_entity_id("sensor", self.domain, self.unique_id(*sensor))
-            for sensor in plant.sensors()
-        ]
-
-    def relay(self, home: str, node: str) -> str | None:
-        """Return a node's switch."""
-        registry = er.async_get(self.hass)
-        return registry.async_get_entity_id("switch", self.domain, self.relay_id(home, node))
+        """Return the plant's entities in order, None for those that do not exist yet."""
+        return [self.entity_id(*entity) for entity in plant.entities()]
 
     async def _add(
         self, title: str, version: tuple[int, int], data: dict[str, Any], **options: Any
@@ -81,17 +73,9 @@ class HomeSync(Side):
         await until(lambda: all(self.connected), 60)
 
     @override
-    def unique_id(self, home: str, node: str, metric: str) -> str:
-        return self._unique_id(home, node, f"telemetry/{metric}")
-
-    @override
-    def relay_id(self, home: str, node: str) -> str:
-        return self._unique_id(home, node, "status/relay")
-
-    def entity_id(self, kind: str, home: str, node: str, key: str) -> str | None:
-        """Return the entity of a node's value."""
-        registry = er.async_get(self.hass)
-        return registry.async_get_entity_id(kind, self.domain, self._unique_id(home, node, key))
+    def unique_id(self, home: str, node: str, end: str) -> str:
+        entry = next(entry for entry in self.entries if entry.title == home)
+        return f"{entry.entry_id}/{node}/{end}"
 
     @property
     def connected(self) -> list[bool]:
@@ -119,10 +103,6 @@ class HomeSync(Side):
             data["ca"] = await asyncio.to_thread(Path(ca).read_text)
         await self._add(home, (1, 1), data, max_nodes=1000)
 
-    def _unique_id(self, home: str, node: str, key: str) -> str:
-        entry = next(entry for entry in self.entries if entry.title == home)
-        return f"{entry.entry_id}/{node}/{key}"
-
 
 class Core(Side):
     """Home Assistant's own MQTT integration."""
@@ -146,12 +126,9 @@ class Core(Side):
         await asyncio.sleep(1.5)
 
     @override
-    def unique_id(self, home: str, node: str, metric: str) -> str:
-        return f"{home}_{node}_{metric}"
-
-    @override
-    def relay_id(self, home: str, node: str) -> str:
-        return f"{home}_{node}_relay"
+    def unique_id(self, home: str, node: str, end: str) -> str:
+        _, _, name = end.partition("/")
+        return f"{home}_{node}_{name}"
 
 
 async def until(ready: Callable[[], bool], seconds: float) -> None:

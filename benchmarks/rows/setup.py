@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..bench import Bench
 from ..figures import Row, at_most, collections, never_above, ratios
-from ..plant import PER_NODE, Plant
+from ..plant import Plant
 from ..site import House, Site
 
 _WORST = 100.0
@@ -27,7 +27,7 @@ def set_up(bench: Bench) -> list[Row]:
         site = Site()
         try:
             site.open()
-            nodes = bench.sizes.large_nodes
+            nodes = bench.sizes.new_nodes
             houses = [
                 site.house(side, Plant((home,), nodes))
                 for side, home in (("homesync", "home"), ("core", "core"))
@@ -42,7 +42,7 @@ def set_up(bench: Bench) -> list[Row]:
             raise
         bench.keep("large", site)
     ours, theirs = found["homesync"], found["core"]
-    what = f"{bench.sizes.large_nodes * PER_NODE:,} new sensors"
+    what = f"{ours[0].entities:,} new entities"
     return [_time(what, ours, theirs), _memory(what, ours, theirs), _block(what, ours, theirs)]
 
 
@@ -72,9 +72,9 @@ def _time(what: str, ours: list[_Found], theirs: list[_Found]) -> Row:
         core=other,
         aim="≤ 0.5 ×",
         verdict=at_most(ratios(figures, other), 0.5),
-        note="HomeSync: first telemetry → all shown; core: discovery → all there, still without"
-        f" values. Entities in all: {ours[0].entities:,} (core: {theirs[0].entities:,}), as each"
-        " node of HomeSync also tells whether it is online",
+        note="HomeSync: status and first telemetry → all shown; core: status and discovery → all"
+        f" there, sensors still without values. Entities added: {ours[0].entities:,} (core:"
+        f" {theirs[0].entities:,}); of each node seven sensors and whether it is online",
     )
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import override
+from functools import lru_cache
+from math import log10
+from typing import Any, override
 
 from homeassistant.components.sensor import (
     RestoreSensor,
@@ -12,9 +14,11 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.components.sensor.const import (
+    DEFAULT_PRECISION_LIMIT,
     DOMAIN as SENSOR_DOMAIN,
     UNIT_CONVERTERS,
     UNITS_PRECISION,
+    SensorEntityCapabilityAttribute,
 )
 from homeassistant.const import SIGNAL_STRENGTH_DECIBELS_MILLIWATT, EntityCategory
 from homeassistant.core import HomeAssistant, callback
@@ -120,6 +124,28 @@ def _build(coordinator: HomeSyncCoordinator, node_id: str, key: str) -> Entity |
     return OtherMetricSensor(coordinator, node_id, key, metric_name)
 
 
+@lru_cache(maxsize=256)
+def _precision_of(device_class: SensorDeviceClass | None, unit: str | None) -> int | None:
+    """How many decimals Home Assistant shows of a quantity in a unit, None for unknown ones."""
+    if device_class is None or device_class not in UNITS_PRECISION:
+        return None
+    usual_unit, precision = UNITS_PRECISION[device_class]
+    if unit == usual_unit:
+        return precision
+    converter = UNIT_CONVERTERS.get(device_class)
+    if converter is None or unit not in converter.VALID_UNITS:
+        return None
+    more = int(log10(converter.get_unit_ratio(usual_unit, unit)))
+    return max(0, precision + min(more, DEFAULT_PRECISION_LIMIT))
+
+
+@lru_cache
+def _capabilities_of(state_class: str | None) -> dict[str, Any] | None:
+    if state_class is None:
+        return None
+    return {SensorEntityCapabilityAttribute.STATE_CLASS: state_class}
+
+
 class ValueSensor(NodeEntity, RestoreSensor):
     """A number that a node sends.
 
@@ -127,7 +153,9 @@ class ValueSensor(NodeEntity, RestoreSensor):
     the same quantity are converted, so that automations and statistics can rely on it.
     """
 
-    _numbers: NumberWriter | None = None
+    __slots__ = ("_numbers", "_unit_known")
+    last_reset = None
+    options = None
 
     def __init__(
         self,
@@ -137,6 +165,7 @@ class ValueSensor(NodeEntity, RestoreSensor):
         description: SensorEntityDescription,
     ) -> None:
         super().__init__(coordinator, node_id, key, description)
+        self._numbers: NumberWriter | None = None
         self._unit_known = False
         # The registry takes the unit down before the entity is added.
         if (value := self.node.values.get(key)) is not None and value.value is not None:
@@ -156,10 +185,13 @@ class ValueSensor(NodeEntity, RestoreSensor):
         unit = self.unit_of_measurement
         if (precision := self.suggested_display_precision) is not None:
             return precision if unit == self.native_unit_of_measurement else None
-        if (device_class := self.device_class) not in UNITS_PRECISION:
-            return None
-        usual_unit, precision = UNITS_PRECISION[device_class]
-        return precision if unit == usual_unit else None
+        return _precision_of(self.device_class, unit)
+
+    @property
+    @override
+    def capability_attributes(self) -> dict[str, Any] | None:
+        # The registry keeps them: one for all sensors is enough.
+        return _capabilities_of(self.state_class)
 
     @override
     async def async_added_to_hass(self) -> None:

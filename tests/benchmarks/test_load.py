@@ -45,10 +45,16 @@ def test_a_counter_only_rises_and_a_power_factor_stays_one() -> None:
     assert all(0 <= value("power_factor", number) <= 1 for number in range(3000))
 
 
-def test_core_is_told_of_the_same_sensors() -> None:
+def test_core_is_told_of_the_same_entities() -> None:
+    kinds = [where.split("/")[1] for where, _ in discovery(PLANT)]
     configs = [json.loads(config) for _, config in discovery(PLANT)]
-    assert [config["state_topic"] for config in configs] == PLANT.topics()
-    assert len({config["unique_id"] for config in configs}) == PLANT.size
+    entities = list(PLANT.entities())
+    assert kinds == [kind for kind, *_ in entities]
+    assert [config["state_topic"] for config in configs] == [
+        f"homesync/{home}/nodes/{node}/{end}" for _, home, node, end in entities
+    ]
+    assert [config["state_topic"] for config in configs[: PLANT.size]] == PLANT.topics()
+    assert len({config["unique_id"] for config in configs}) == len(entities) == 2 * 3 * 8
 
 
 def test_a_packet_of_mqtt_5_has_an_empty_list_of_properties_before_the_payload() -> None:
