@@ -49,6 +49,8 @@ def _short_waits() -> Iterator[None]:
     with (
         patch("custom_components.homesync.broker.Timing", quick()),
         patch("custom_components.homesync.client.transport.preflight._ECHO_WITHIN", 0.3),
+        patch("custom_components.homesync.client.retained._STEP", 0.1),
+        patch("custom_components.homesync.client.retained._QUIET", 0.4),
         patch("custom_components.homesync.config_flow._PROGRESS_LASTS", 0),
         # All at once, however slow the machine is; pacing has tests of its own.
         patch("custom_components.homesync.paced._SLICE_SECONDS", 60),

@@ -15,6 +15,7 @@ from tests.broker import Mosquitto
 from .actions import act, ids, respond, send
 from .conftest import SetUp, StartNode
 from .lookup import coordinator, device_id, state
+from .updating import IMPATIENT
 from .waiting import reached, until
 
 FIRMWARE = {
@@ -47,16 +48,12 @@ async def test_firmware_is_sent_to_each_node_and_its_answer_told(
     await until(
         hass, lambda: state(hass, entry, "switch", "plug-1", "status/relay") == "unavailable"
     )
-    call = asyncio.create_task(
-        respond(
-            hass,
-            "install_firmware",
-            device_id=device_id(hass, entry, "plug-1"),
-            queue=True,
-            **FIRMWARE,
+    plug = device_id(hass, entry, "plug-1")
+    with IMPATIENT:
+        call = asyncio.create_task(
+            respond(hass, "install_firmware", device_id=plug, queue=True, **FIRMWARE)
         )
-    )
-    await reached(lambda: coordinator(entry).household.commands.waiting == 1)
+        await reached(lambda: coordinator(entry).household.commands.waiting == 1)
     again = await start_node("plug-1")
     (result,) = (await call)["results"]
     assert result["detail"] == "unsupported"

@@ -19,6 +19,7 @@ from tests.broker import Mosquitto
 from .conftest import SetUp, StartNode
 from .figures import a_minute_passes, figures
 from .lookup import attribute, coordinator, entity_id, is_connected, state, whole_state
+from .queueing import SOON
 from .waiting import reached, until
 from .wire import Wire
 
@@ -130,7 +131,7 @@ async def test_a_lost_connection_is_told_at_once(
     await until(hass, lambda: shown(hass, entry, "last_disconnect") == "closed")
     assert shown(hass, entry, "connected_since") == "unknown"
     await reached(lambda: shown(hass, entry, "next_attempt") != "unknown")
-    waiting = asyncio.create_task(command(entry, "plug-1", queue=True, ttl=3600))
+    waiting = asyncio.create_task(command(entry, "plug-1", **SOON))
     await reached(lambda: figures(entry).commands.waiting == 1)
 
     await a_minute_passes(hass)

@@ -23,7 +23,7 @@ from tests.broker import Mosquitto
 
 from .alert_rules import Series, read_export, read_rules
 from .certificates import certificate_of, key_of, listener, pem_of
-from .conftest import SetUp, StartNode
+from .conftest import SetUp, StartNode, quick
 from .figures import BYTE, a_minute_passes, grow_older, look
 from .lookup import coordinator, entity_id, is_connected, state
 from .queueing import queue
@@ -123,7 +123,9 @@ def set_up_secured(
 async def test_the_table_names_all_that_is_exported_and_nothing_else(
     hass: HomeAssistant, export: Export, set_up_secured: SetUpSecured
 ) -> None:
-    entry, broker = await set_up_secured()
+    # Long enough to be seen waiting.
+    with patch("custom_components.homesync.broker.Timing", quick(first_gap=30, longest_gap=30)):
+        entry, broker = await set_up_secured()
     # A rate needs two looks.
     await a_minute_passes(hass)
     await a_minute_passes(hass)

@@ -139,7 +139,12 @@ def test_the_folder_alone_is_enough(tmp_path: Path) -> None:
     program += "\nprint(custom_components.homesync.__file__)"
 
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+        # -B: what is compiled of a copy is of no use later.
+        [sys.executable, "-B", "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
     assert Path(done.stdout.strip()).parent == alone

@@ -109,8 +109,8 @@ async def test_f51_killed_at_any_moment_each_stored_command_ends_in_one_event_an
         (executed,) = node.executed
         assert executed.request_id == stored[home_id][0]["request_id"]
         assert node.relay is True
-    # They had it before, and knew the request id again.
-    assert [nodes[each].executed[0].receptions for each in ("puback", "answered")] == [2, 2]
+    # They had it before, maybe more than once, and knew the request id again.
+    assert all(nodes[each].executed[0].receptions >= 2 for each in ("puback", "answered"))
     assert too_late.received == ()
     for home_id in HOMES:
         await home_assistant.until(partial(has_nothing_stored, home_assistant, home_id))

@@ -16,7 +16,16 @@ from tests.broker import Mosquitto
 
 from .conftest import SetUp, StartNode
 from .lookup import coordinator, device, entity_id, state
-from .updating import FIRMWARE, IMAGE, install, latest, set_up_near, shows, start_with_news
+from .updating import (
+    FIRMWARE,
+    IMAGE,
+    IMPATIENT,
+    install,
+    latest,
+    set_up_near,
+    shows,
+    start_with_news,
+)
 from .waiting import until
 from .wire import Wire
 
@@ -158,6 +167,7 @@ async def test_an_installation_without_further_word_is_given_up(
     node.behaviour = Behaviour(ota_stall=10)
 
     with (
+        IMPATIENT,
         patch("custom_components.homesync.client.inflight._WAIT_FOR_UPDATE", 0.2),
         pytest.raises(HomeAssistantError) as caught,
     ):

@@ -1,10 +1,13 @@
 """Offering and installing firmware in tests."""
 
+from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.homesync.firmware_updates import INSTALL as INSTALLING
 from simulator import Info, Node, Updates
 from simulator.images import ImageServer
 
@@ -16,6 +19,10 @@ FIRMWARE = ("update", "plug-1", "status/firmware")
 INSTALL, PROGRESS, NOTES = 1, 4, 16
 HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 IMAGE = "plug-1.3.0.bin"
+IMPATIENT = patch(
+    "custom_components.homesync.firmware_updates.INSTALL", replace(INSTALLING, timeout=0.5)
+)
+"""Send an installation again soon, to a node that missed it."""
 
 
 async def set_up_near(

@@ -50,10 +50,10 @@ async def test_a_clean_stop_says_offline_and_sends_no_will(
     farewell = observer.on("status/online")[-1]
     assert farewell.json == {"online": False, "reason": "shutdown"}
     assert farewell.retain
-    assert "Received DISCONNECT from villa.plug-1" in mosquitto.log
     later = Observer("later")
     await later.start(mosquitto)
     await later.wait_for(lambda: later.online == [False])
+    assert "Received DISCONNECT from villa.plug-1" in mosquitto.log
     await later.stop()
 
 
@@ -223,10 +223,10 @@ async def test_tls_with_a_ca_of_ones_own(
     node.die()
     await node.start()
     await node.stop()
-    assert "Received DISCONNECT from villa.plug-1" in mosquitto.log
     distrustful = Node(config(), Broker(port=mosquitto.port, tls=True))
     with pytest.raises(TimeoutError, match="CERTIFICATE_VERIFY_FAILED"):
         await distrustful.start(timeout=0.3)
+    assert "Received DISCONNECT from villa.plug-1" in mosquitto.log
 
 
 async def test_mqtt_5_takes_a_burst_beyond_the_brokers_window(

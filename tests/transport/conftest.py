@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import trustme
 
-from custom_components.homesync.client import BrokerSettings
+from custom_components.homesync.client import BrokerSettings, retained
 
 from .chaos import Proxy
 from .link import Means, Way
@@ -37,6 +37,13 @@ def client_tls(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
+
+
+@pytest.fixture(autouse=True)
+def _short_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for retained messages only for as long as a broker on this machine needs."""
+    monkeypatch.setattr(retained, "_STEP", 0.1)
+    monkeypatch.setattr(retained, "_QUIET", 0.4)
 
 
 @pytest.fixture
