@@ -207,9 +207,10 @@ async def test_the_repair_has_the_broker_forget_retained_commands(
     assert ended["type"] == FlowResultType.CREATE_ENTRY
     assert found(hass, entry) is None
     await until_kept(wire, ())
+    link = coordinator(entry).household.link
+    before = link.terms
     await act(hass, "reconnect", config_entry_id=entry.entry_id)
-    await until(hass, lambda: not is_connected(hass, entry))
-    await until(hass, lambda: is_connected(hass, entry))
+    await until(hass, lambda: link.terms is not before and is_connected(hass, entry))
     response = await respond(hass, "purge_retained", config_entry_id=entry.entry_id)
     assert response["found"] == []
     assert found(hass, entry) is None
