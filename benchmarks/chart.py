@@ -15,8 +15,8 @@ _SHOWN = {
     "steady-2000-cpu": ("2,000 messages/s: CPU a message", False),
     "latency-2000-p99": ("2,000 messages/s: latency, 99 %", False),
     "lag-worst": ("Long burst: longest block of the loop", False),
-    "setup-time": ("7,000 new sensors: time", False),
-    "setup-memory": ("7,000 new sensors: memory", False),
+    "setup-time": ("7,000 new entities: time", False),
+    "setup-memory": ("7,000 new entities: memory", False),
 }
 _WIDTH, _LEFT, _BAR, _ROW = 760, 290, 340, 54
 _STYLE = """\

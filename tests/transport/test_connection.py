@@ -1,6 +1,7 @@
 """One connection by itself: what may come at moments when nobody expects it."""
 
 import asyncio
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -12,8 +13,17 @@ from custom_components.homesync.client.transport.connection import Connection
 from custom_components.homesync.client.transport.terms import Receiver, Terms
 
 from ..client.virtual_time import on_virtual_time
-from .link import PLAIN_SUBSCRIPTIONS as SUBSCRIPTIONS, plain_settings as settings
-from .packets import CONNACK, puback, publish
+from .link import PLAIN_SUBSCRIPTIONS as SUBSCRIPTIONS, plain_settings as settings, until
+from .packets import (
+    CONNACK,
+    UNSUBSCRIBE,
+    body_of,
+    disconnect,
+    puback,
+    publish,
+    read_publish,
+    unsuback,
+)
 from .scripted import Peer, ScriptedBroker
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -27,9 +37,9 @@ class Records:
         self.came = asyncio.Event()
         self.batches = 0
 
-    def connection(self, port: int) -> Connection:
+    def connection(self, port: int, **changes: Any) -> Connection:
         receiver = Receiver(on_publish=self._take, on_batch=self._end, on_oversize=self._skip)
-        return Connection(settings(port), TERMS, SUBSCRIPTIONS, receiver)
+        return Connection(settings(port, **changes), TERMS, SUBSCRIPTIONS, receiver)
 
     def _take(self, topic: bytes, payload: bytes, retained: bool) -> None:
         self.topics.append(topic)
@@ -116,6 +126,28 @@ async def test_a_receipt_that_waits_leaves_before_the_goodbye() -> None:
             await closing
         assert written[0] == puback(7)
         assert written.count(puback(7)) == 1
+
+
+@on_virtual_time
+async def test_what_comes_with_the_answer_to_the_farewell_is_acknowledged() -> None:
+    async def accept(peer: Peer) -> None:
+        await peer.accept()
+        while (whole := await peer.packet())[0] != UNSUBSCRIBE:
+            pass
+        peer.send(unsuback(4, int.from_bytes(body_of(whole)[:2])))
+        _, _, packet_id = read_publish(await peer.packet(), 4)
+        peer.send(publish(4, b"t", b"", qos=1, packet_id=9) + puback(packet_id))
+        while whole := await peer.packet():
+            after.append(whole)
+
+    after: list[bytes] = []
+    async with ScriptedBroker(accept) as broker:
+        farewell = Publication("villa/status", b"offline", 1, True)
+        connection = Records().connection(broker.port, farewell=farewell)
+        await connection.open(5)
+        await connection.close(5)
+        await until(lambda: len(after) == 2)
+    assert after == [puback(9), disconnect()]
 
 
 @on_virtual_time

@@ -310,6 +310,7 @@ class Connection(asyncio.Protocol):
         if self._settings.farewell is not None:
             await self._publish_and_wait(self._settings.farewell)
         if self._transport is not None and not self.closed.done():
+            self._send_acks()
             self._engine.disconnect()
             self._transport.close()
 

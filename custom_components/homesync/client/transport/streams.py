@@ -334,6 +334,8 @@ class WebSocketTransport(asyncio.Transport):
             if message.type is not aiohttp.WSMsgType.BINARY:
                 self._error = self._websocket.exception()
                 return
+            # aiohttp may have answered a PING meanwhile.
+            self._acknowledge_quickly()
             self._protocol.data_received(message.data)
 
     async def _write(self) -> None:
