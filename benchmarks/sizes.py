@@ -8,6 +8,7 @@ class Sizes:
     """Runs, messages and seconds; the aims are stated for the full ones."""
 
     runs: int
+    steady_runs: int
     small_nodes: int
     new_nodes: int
     large_nodes: int
@@ -24,12 +25,13 @@ class Sizes:
 
 FULL = Sizes(
     runs=3,
+    steady_runs=5,
     small_nodes=100,
     new_nodes=875,
     large_nodes=1000,
     burst=100_000,
     long_burst=200_000,
-    seconds=3.0,
+    seconds=2.5,
     set_ups=3,
     growth_nodes=(10, 100, 1000),
     growth_homes=(1, 10, 50),
@@ -39,6 +41,7 @@ FULL = Sizes(
 )
 QUICK = Sizes(
     runs=1,
+    steady_runs=1,
     small_nodes=100,
     new_nodes=125,
     large_nodes=150,
@@ -54,6 +57,7 @@ QUICK = Sizes(
 )
 TINY = Sizes(
     runs=1,
+    steady_runs=1,
     small_nodes=10,
     new_nodes=15,
     large_nodes=20,

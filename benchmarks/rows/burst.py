@@ -37,7 +37,7 @@ def _measure(bench: Bench, site: Site, name: str) -> list[Row]:
 
 def _messages(house: House, sizes: Sizes) -> int:
     """As many as the aim says; core, which takes them at an even pace, needs 20 s for so many."""
-    return sizes.burst // 2 if house.side == "core" else sizes.burst
+    return sizes.burst // 4 if house.side == "core" else sizes.burst
 
 
 def _throughput(

@@ -10,17 +10,16 @@ _LATENCIES = (("p50", 0.5, 0.7), ("p99", 0.99, 0.5))
 
 def steady(bench: Bench) -> list[Row]:
     """CPU and latency at both rates."""
-    rows: list[Row] = []
-    for rate in _RATES:
-        rows += _at(bench, rate)
-    return rows
+    slow, fast = _RATES
+    # What a message costs swings more than how long it takes.
+    return [*_at(bench, slow, bench.sizes.runs), *_at(bench, fast, bench.sizes.steady_runs)]
 
 
-def _at(bench: Bench, rate: int) -> list[Row]:
+def _at(bench: Bench, rate: int, runs: int) -> list[Row]:
     sizes, site = bench.sizes, bench.small
     for house in site.houses.values():
         house.steady(rate, sizes.seconds / 4)
-    found = alternate(sizes.runs, lambda house: house.steady(rate, sizes.seconds), site)
+    found = alternate(runs, lambda house: house.steady(rate, sizes.seconds), site)
     ours, theirs = found["homesync"], found["core"]
     rows = [_cpu(rate, ours, theirs)] if rate == max(_RATES) else []
     for name, part, bound in _LATENCIES:
