@@ -130,9 +130,12 @@ def _verdict(met: bool) -> Verdict:
 
 def collections(figures: Sequence[float]) -> str:
     """Say what part of a block of the loop may be Python's garbage collection."""
-    return (
-        f"longest garbage collection of each run: {', '.join(f'{each:.0f}' for each in figures)} ms"
-    )
+    return f"longest garbage collection of each run: {listed(figures)} ms"
+
+
+def listed(figures: Sequence[float]) -> str:
+    """Name all figures, without decimals."""
+    return ", ".join(f"{each:.0f}" for each in figures)
 
 
 def match_latencies(

@@ -49,7 +49,8 @@ class Lag:
 
     def __init__(self) -> None:
         self.late: list[float] = []
-        self._began = self._collection = 0.0
+        self._began: float | None = None
+        self._collection = self._collected = self._worst_besides = 0.0
         gc.callbacks.append(self._on_collection)
         self._task = asyncio.create_task(self._run())
 
@@ -62,23 +63,34 @@ class Lag:
             "p50": late[len(late) // 2] * 1e3,
             "p99": late[min(len(late) - 1, int(len(late) * 0.99))] * 1e3,
             "worst": late[-1] * 1e3,
+            "worst_besides": self._worst_besides * 1e3,
             "collection": self._collection * 1e3,
         }
 
     def _on_collection(self, phase: str, _: dict[str, int]) -> None:
-        """Take down the longest garbage collection."""
+        """Take down the longest garbage collection, and all of them."""
         now = time.monotonic()
         if phase == "start":
             self._began = now
-        else:
+        elif self._began is not None:
             self._collection = max(self._collection, now - self._began)
+            self._collected += now - self._began
+            self._began = None
+
+    def _collecting(self) -> float:
+        """How many seconds went into collections; another thread may be at one, or have just been."""
+        under_way = 0.0 if self._began is None else time.monotonic() - self._began
+        return self._collected + under_way
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + _LAG_STEP
+            due, collected = loop.time() + _LAG_STEP, self._collecting()
             await asyncio.sleep(_LAG_STEP)
-            self.late.append(loop.time() - due)
+            late = loop.time() - due
+            self.late.append(late)
+            besides = late - (self._collecting() - collected)
+            self._worst_besides = max(self._worst_besides, besides)
 
 
 async def settle(

