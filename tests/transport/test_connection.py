@@ -31,6 +31,12 @@ pytestmark = pytest.mark.usefixtures("socket_enabled")
 TERMS = Terms(version=MqttVersion.V311, transport=Transport.TCP, keepalive=60, window=20)
 
 
+async def accept(peer: Peer) -> None:
+    """Grant all and say nothing more."""
+    await peer.accept()
+    await peer.until_closed()
+
+
 class Records:
     def __init__(self) -> None:
         self.topics: list[bytes] = []
@@ -67,10 +73,6 @@ async def test_before_it_is_open_it_sends_nothing_and_can_be_paused_and_closed()
 
 @on_virtual_time
 async def test_closing_twice_and_bytes_after_the_end_change_nothing() -> None:
-    async def accept(peer: Peer) -> None:
-        await peer.accept()
-        await peer.until_closed()
-
     records = Records()
     async with ScriptedBroker(accept) as broker:
         connection = records.connection(broker.port)
@@ -87,10 +89,6 @@ async def test_closing_twice_and_bytes_after_the_end_change_nothing() -> None:
 
 @on_virtual_time
 async def test_who_waits_for_an_answer_has_his_turn_before_the_broker_its_receipt() -> None:
-    async def accept(peer: Peer) -> None:
-        await peer.accept()
-        await peer.until_closed()
-
     records = Records()
     written: list[bytes] = []
     async with ScriptedBroker(accept) as broker:
@@ -111,10 +109,6 @@ async def test_who_waits_for_an_answer_has_his_turn_before_the_broker_its_receip
 
 @on_virtual_time
 async def test_a_receipt_that_waits_leaves_before_the_goodbye() -> None:
-    async def accept(peer: Peer) -> None:
-        await peer.accept()
-        await peer.until_closed()
-
     async with ScriptedBroker(accept) as broker:
         connection = Records().connection(broker.port)
         await connection.open(5)
@@ -130,7 +124,7 @@ async def test_a_receipt_that_waits_leaves_before_the_goodbye() -> None:
 
 @on_virtual_time
 async def test_what_comes_with_the_answer_to_the_farewell_is_acknowledged() -> None:
-    async def accept(peer: Peer) -> None:
+    async def answer_late(peer: Peer) -> None:
         await peer.accept()
         while (whole := await peer.packet())[0] != UNSUBSCRIBE:
             pass
@@ -141,7 +135,7 @@ async def test_what_comes_with_the_answer_to_the_farewell_is_acknowledged() -> N
             after.append(whole)
 
     after: list[bytes] = []
-    async with ScriptedBroker(accept) as broker:
+    async with ScriptedBroker(answer_late) as broker:
         farewell = Publication("villa/status", b"offline", 1, True)
         connection = Records().connection(broker.port, farewell=farewell)
         await connection.open(5)
@@ -182,10 +176,6 @@ async def test_one_that_ended_before_its_first_packet_says_why() -> None:
 
 @on_virtual_time
 async def test_paho_failing_when_the_stream_has_room_again_ends_it() -> None:
-    async def accept(peer: Peer) -> None:
-        await peer.accept()
-        await peer.until_closed()
-
     async with ScriptedBroker(accept) as broker:
         connection = Records().connection(broker.port)
         await connection.open(5)

@@ -128,50 +128,50 @@ async def test_f31_a_broker_that_forgot_everything_is_subscribed_to_again(
             await until(lambda: b"after" in link.payloads)
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="only Linux tells and lets choose")
-@ALL_WAYS
-async def test_what_comes_after_a_message_of_ours_is_acknowledged_at_once(
+@pytest.fixture
+async def port(
     way: Way, means: Means, authority: trustme.CA, tmp_path: Path, start_mosquitto: Start
-) -> None:
+) -> AsyncIterator[int]:
+    """Where a broker is reached this way."""
     chain, key = issue(authority).files(tmp_path, "server")
     lines = [f"certfile {chain}", f"keyfile {key}"] if way is Way.TLS else []
     broker = start_mosquitto(settings=lines)
     async with WebFront(broker.port, means.broker_tls) as front:
-        port = front.port if way is Way.WSS else broker.port
-        async with Link(means.settings(way, port)) as link:
-            await link.connected()
-            for number in range(3):
-                # To send right after bytes came is what makes Linux wait with the next ones.
-                link.session.publish(Publication(RELAY_TOPIC, b"%d" % number))
-                await until(lambda: len(link.messages) > number)  # noqa: B023 - awaited at once
-            sock = link.session._connection._transport.get_extra_info("socket")  # type: ignore[union-attr]  # connected
-            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
+        yield front.port if way is Way.WSS else broker.port
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="only Linux tells and lets choose")
+@ALL_WAYS
+async def test_what_comes_after_a_message_of_ours_is_acknowledged_at_once(
+    way: Way, means: Means, port: int
+) -> None:
+    async def exchange(payload: bytes) -> None:
+        link.session.publish(Publication(RELAY_TOPIC, payload))
+        await until(lambda: payload in link.payloads)
+
+    async with Link(means.settings(way, port)) as link:
+        await link.connected()
+        for payload in (b"1", b"2", b"3"):
+            # To send right after bytes came is what makes Linux wait with the next ones.
+            await exchange(payload)
+        sock = link.session._connection._transport.get_extra_info("socket")  # type: ignore[union-attr]  # connected
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
 
 
 @ALL_WAYS
 @BOTH_VERSIONS
-async def test_an_echo_proves_every_filter_and_measures_the_round_trip(  # noqa: PLR0917 - fixtures
-    way: Way,
-    version: int,
-    means: Means,
-    authority: trustme.CA,
-    tmp_path: Path,
-    start_mosquitto: Start,
+async def test_an_echo_proves_every_filter_and_measures_the_round_trip(
+    way: Way, version: int, means: Means, port: int
 ) -> None:
-    chain, key = issue(authority).files(tmp_path, "server")
-    lines = [f"certfile {chain}", f"keyfile {key}"] if way is Way.TLS else []
-    broker = start_mosquitto(settings=lines)
-    async with WebFront(broker.port, means.broker_tls) as front:
-        port = front.port if way is Way.WSS else broker.port
-        chosen = means.settings(way, port, version=MqttVersion(version))
-        async with Link(chosen, timing=TIMING) as link:
-            await until(lambda: link.session.echo)
-            assert link.session.echo is not None
-            assert link.session.echo.unproven == ()
-            assert link.session.echo.round_trip is not None
-            assert 0 < link.session.echo.round_trip < 0.5
-            assert link.messages == []
-        report = await preflight(chosen, SUBSCRIPTIONS, TIMING)
+    chosen = means.settings(way, port, version=MqttVersion(version))
+    async with Link(chosen, timing=TIMING) as link:
+        await until(lambda: link.session.echo)
+        assert link.session.echo is not None
+        assert link.session.echo.unproven == ()
+        assert link.session.echo.round_trip is not None
+        assert 0 < link.session.echo.round_trip < 0.5
+        assert link.messages == []
+    report = await preflight(chosen, SUBSCRIPTIONS, TIMING)
     assert report.echo.unproven == ()
     assert report.terms.version == version
     assert report.terms.transport is (Transport.WEBSOCKET if way is Way.WSS else Transport.TCP)
