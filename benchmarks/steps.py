@@ -18,7 +18,7 @@ from custom_components.homesync.client.model import HouseholdModel
 from custom_components.homesync.client.protocol.homesync import HomeSyncDialect
 from custom_components.homesync.client.protocol.metrics import METRICS
 from custom_components.homesync.client.transport.packets import MqttVersion
-from custom_components.homesync.client.transport.reader import PacketReader
+from custom_components.homesync.client.transport.reader import Message, OnMessages, PacketReader
 
 from .load import build
 from .packets import with_properties
@@ -64,7 +64,7 @@ async def _client() -> Sequence[_Step]:
             for index in range(_MESSAGES)
         ]
 
-    read = _cost(lambda: _read(data, lambda _t, _p, _r: None))
+    read = _cost(lambda: _read(data, lambda _: None))
     queue = _cost(lambda: _queue(data, targets))
     decoded = _cost(decode)
     return [
@@ -83,7 +83,7 @@ async def _client() -> Sequence[_Step]:
     ]
 
 
-def _read(data: bytes, take: Callable[[bytes, bytes, bool], None]) -> None:
+def _read(data: bytes, take: OnMessages) -> None:
     reader = PacketReader(take, lambda _: None, lambda _: None, MqttVersion.V5)
     for start in range(0, len(data), _CHUNK):
         reader.feed(data[start : start + _CHUNK])
@@ -92,9 +92,10 @@ def _read(data: bytes, take: Callable[[bytes, bytes, bool], None]) -> None:
 def _queue(data: bytes, targets: Mapping[bytes, object]) -> None:
     inbox: Inbox[object] = Inbox(asyncio.get_running_loop(), lambda _: None, lambda _: None)
 
-    def take(topic: bytes, payload: bytes, retained: bool) -> None:
-        if (target := targets.get(topic)) is not None:
-            inbox.put(target, topic, payload, retained, False)
+    def take(messages: list[Message]) -> None:
+        for topic, payload, retained in messages:
+            if (target := targets.get(topic)) is not None:
+                inbox.put((target, topic, payload, retained), urgent=False)
 
     _read(data, take)
 

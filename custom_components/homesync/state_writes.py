@@ -60,7 +60,9 @@ class NumberWriter:
             return False
         # As Home Assistant writes numbers.
         if type(number) is float:
-            text = f"{number:.{FLOAT_PRECISION}}"
+            text = repr(number)
+            if len(text) > FLOAT_PRECISION:
+                text = f"{number:.{FLOAT_PRECISION}}"
         elif type(number) is int:
             text = str(number)
         else:

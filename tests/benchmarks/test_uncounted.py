@@ -66,7 +66,7 @@ def test_homesync_reads_the_same_without_counting() -> None:
     def read() -> tuple[list[bytes], int]:
         traffic, topics = Traffic(), list[bytes]()
         reader = PacketReader(
-            lambda topic, _payload, _retain: topics.append(topic),
+            lambda messages: topics.extend(topic for topic, _, _ in messages),
             lambda _: None,
             lambda _: None,
             MqttVersion.V5,

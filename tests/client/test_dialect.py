@@ -1,9 +1,11 @@
 """Topics, telemetry and commands of the HomeSync dialect."""
 
+from collections.abc import Callable
 from datetime import datetime
 import json
 from typing import Any
 
+from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.homesync.client import HomeSyncDialect, RelayAction, RelayCommand
@@ -111,6 +113,55 @@ def test_f34_a_bad_quality_is_refused_and_the_value_counts_all_the_same(quality:
     assert reading.value == 1
     assert reading.quality is None
     assert len(complaints) == 1
+
+
+def telling(decode: Callable[..., Reading], target: NodeTopic, payload: bytes) -> list[object]:
+    """Return a reading, or why there is none, and what was said of it."""
+    complaints = Complaints()
+    try:
+        return [decode(target, payload, ARRIVAL, complaints.append), *complaints.kinds]
+    except ProtocolError as err:
+        return [err.kind, str(err), *complaints.kinds]
+
+
+ODD = st.none() | st.booleans() | st.text(max_size=3) | st.lists(st.integers(), max_size=1)
+FIELDS = {
+    "value": st.floats(-1e10, 1e10) | st.integers(-(10**10), 10**20) | ODD,
+    "unit": st.sampled_from(["W", "kW", "°C", "C", "%", "", "horses", "\n"]) | ODD,
+    "timestamp": ODD
+    | st.sampled_from(
+        [
+            "2025-02-06T14:29:00Z",
+            "2025-02-06T14:35:00.000+00:00",
+            "2025-02-06T14:35:01Z",
+            "2019-12-31T23:59:59Z",
+            "2025-02-06T14:29:00",
+            "soon",
+        ]
+    ),
+    "quality": st.integers(-1, 101) | st.floats(-1, 101) | ODD,
+}
+CONTENTS = st.fixed_dictionaries({}, optional=FIELDS) | ODD | st.integers()
+
+
+@given(
+    metric=st.sampled_from(["power", "temperature", "power_factor", "energy", "own"]),
+    payload=CONTENTS.map(json.dumps).map(str.encode) | st.binary(max_size=20),
+)
+def test_f33_what_is_read_in_one_go_is_the_same_as_field_by_field(
+    metric: str, payload: bytes
+) -> None:
+    target = NodeTopic("plug-1", "telemetry", metric)
+    careful = telling(DIALECT._decode_carefully, target, payload)
+    assert telling(DIALECT.decode_reading, target, payload) == careful
+    assert type(careful[0]) in (Reading, str)
+
+
+def test_f33_a_payload_that_is_too_large_is_no_reading_whatever_it_says() -> None:
+    usual = b'{"value": 1.5, "unit": "W", "timestamp": "2025-02-06T14:29:00Z", "quality": 99'
+    assert type(telling(DIALECT.decode_reading, POWER, usual + b"}")[0]) is Reading
+    padded = usual + b" " * 256 * 1024 + b"}"
+    assert telling(DIALECT.decode_reading, POWER, padded)[0] == "payload_too_large"
 
 
 @pytest.mark.parametrize("action", RelayAction)

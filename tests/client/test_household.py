@@ -53,6 +53,29 @@ async def test_of_many_values_in_one_batch_only_the_newest_is_applied() -> None:
 
 
 @on_virtual_time
+async def test_a_message_that_comes_alone_overtakes_none_that_waits() -> None:
+    def message(metric: str, value: int) -> tuple[bytes, bytes, bool]:
+        return f"{ROOT}/plug-1/telemetry/{metric}".encode(), b'{"value": %d}' % value, False
+
+    async with Villa() as villa:
+        receive = villa.household._intake.receive
+        with patch("custom_components.homesync.client.inbox._SLICE_MESSAGES", 1):
+            receive([message("power", 1), message("voltage", 1), message("current", 1)])
+            receive([message("power", 2)])
+            receive([message("current", 2)])
+            assert villa.told == [("telemetry/power", 1)]
+            await until(lambda: len(villa.told) == 4)
+        assert villa.told[1:] == [
+            ("telemetry/voltage", 1),
+            ("telemetry/current", 2),
+            ("telemetry/power", 2),
+        ]
+        assert villa.household.counts["superseded"] == 1
+        receive([message("power", 3)])
+        assert villa.told[4:] == [("telemetry/power", 3)]
+
+
+@on_virtual_time
 async def test_no_status_message_of_a_batch_is_skipped() -> None:
     async with Villa() as villa:
         villa.peer.send(

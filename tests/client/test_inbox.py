@@ -64,7 +64,7 @@ class House:
         self.handled.append(item)
 
     def put(self, topic: bytes, payload: bytes = b"", *, urgent: bool = False) -> None:
-        self.inbox.put(0, topic, payload, False, urgent)
+        self.inbox.put((0, topic, payload, False), urgent=urgent)
 
     @property
     def payloads(self) -> list[bytes]:
@@ -91,7 +91,7 @@ def test_nothing_is_handed_on_before_the_batch_is_over(house: House) -> None:
 
 
 def test_under_light_load_a_message_is_handed_on_in_the_same_turn(house: House) -> None:
-    house.inbox.put(7, b"topic", b"payload", True, False)
+    house.inbox.put((7, b"topic", b"payload", True), urgent=False)
     house.inbox.flush()
     assert house.handled == [(7, b"topic", b"payload", True)]
     assert house.loop.pause is None

@@ -164,10 +164,8 @@ async def test_a_node_that_is_first_heard_during_the_goodbye_ends_with_the_other
     say_goodbye = household._session.stop
 
     async def hear_and_say_goodbye() -> None:
-        household._intake.receive(
-            b"homesync/villa/nodes/late/status/relay", b'{"state": "on"}', False
-        )
-        household._intake.flush()
+        topic = b"homesync/villa/nodes/late/status/relay"
+        household._intake.receive([(topic, b'{"state": "on"}', False)])
         await say_goodbye()
 
     with patch.object(household._session, "stop", hear_and_say_goodbye):

@@ -98,7 +98,11 @@ async def meter(
 
 
 @pytest.mark.parametrize(
-    "value", [3, 3.5, 0, -0.1, 0.1 + 0.2, 1e9, 123456789.123456789, 1e-7, -12.25]
+    "value",
+    [
+        *(3, 3.5, 0, -0.1, 0.1 + 0.2, 1e9, 123456789.123456789, 1e-7, -12.25, 123456789),
+        *(0.00001234, 1e5 / 3, -2e8 / 3, 99999999.9999999, 9999999.99999999, 1234567.12345678),
+    ],
 )
 async def test_a_number_written_alone_is_what_a_whole_write_makes_of_it(
     hass: HomeAssistant, meter: Meter, alone: Alone, value: float

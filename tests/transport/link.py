@@ -21,6 +21,7 @@ from custom_components.homesync.client import (
     WebSocketSettings,
 )
 from custom_components.homesync.client.transport.policy import NOTHING_LEARNED, Learned
+from custom_components.homesync.client.transport.reader import Message
 from custom_components.homesync.client.transport.session import MqttSession
 from custom_components.homesync.client.transport.terms import Receiver, Subscriptions
 
@@ -121,7 +122,7 @@ class Link:
     ) -> None:
         self.states: list[ConnectionState] = []
         self.waits: list[float] = []
-        self.messages: list[tuple[bytes, bytes, bool]] = []
+        self.messages: list[Message] = []
         self.oversize: list[bytes] = []
         self.causes: list[str] = []
         self.batches = 0
@@ -135,8 +136,7 @@ class Link:
             broker,
             subscriptions,
             Receiver(
-                on_publish=self._receive,
-                on_batch=self._count_batch,
+                on_messages=self._receive,
                 on_oversize=self.oversize.append,
             ),
             LOGGER,
@@ -188,12 +188,9 @@ class Link:
         if state in (ConnectionState.DISCONNECTED, ConnectionState.ERROR):
             self.causes.append(self.cause)
 
-    def _receive(self, topic: bytes, payload: bytes, retained: bool) -> None:
-        if not self.session.take_echo(topic, payload):
-            self.messages.append((topic, payload, retained))
-
-    def _count_batch(self) -> None:
+    def _receive(self, messages: list[Message]) -> None:
         self.batches += 1
+        self.messages += [each for each in messages if not self.session.take_echo(*each[:2])]
 
     async def _sleep(self, seconds: float) -> None:
         if self.state is ConnectionState.CONNECTED:

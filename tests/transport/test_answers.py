@@ -211,11 +211,13 @@ async def test_what_a_broker_disconnects_for_is_not_published_again(
     async with Link(stage.settings) as link:
         for times in (1, 2, 3):
             await until(lambda: len(stage.broker.peers) == times)  # noqa: B023 - awaited at once
+            # The next comes as soon as this one is refused.
+            peer = stage.broker.peers[-1]
             await link.connected()
             link.session.publish(Publication("t", b"x", 1, True))
-            await until(lambda: len(stage.broker.peer.published) == 1)
+            await until(lambda: len(peer.published) == 1)  # noqa: B023 - awaited at once
             if times == 2:
-                stage.broker.peer.reset()
+                peer.reset()
         sent = stage.broker.peer.received[-1][0]
         assert (sent >> 1 & 3, sent & 1) == flags
 

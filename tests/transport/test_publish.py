@@ -96,7 +96,7 @@ def test_our_bytes_are_read_as_they_were_meant(
 ) -> None:
     taken: list[tuple[bytes, bytes, bool]] = []
     reader = PacketReader(
-        lambda *each: taken.append(each),
+        taken.extend,
         lambda packet: pytest.fail(packet.hex()),
         lambda each: pytest.fail(each.hex()),
         MqttVersion(version),

@@ -22,7 +22,7 @@ class Desk:
         self.oversize: list[bytes] = []
         self.acks = b""
         self.reader = PacketReader(
-            lambda topic, payload, retained: self.messages.append((topic, payload, retained)),
+            self.messages.extend,
             self.packets.append,
             self.oversize.append,
             MqttVersion(version),

@@ -8,8 +8,8 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.homesync.client.errors import MalformedPacketError
-from custom_components.homesync.client.transport import reader
-from custom_components.homesync.client.transport.reader import PacketReader
+from custom_components.homesync.client.transport import reader as reader_module
+from custom_components.homesync.client.transport.reader import Message, PacketReader
 
 from .packets import CONNACK, PINGRESP, packet, puback, publish, suback
 
@@ -24,7 +24,7 @@ class Read:
         self.acks = b""
         self.error: str | None = None
         self.reader = PacketReader(
-            lambda topic, payload, retained: self.events.append((topic, payload, retained)),
+            self.events.extend,
             lambda whole: self.events.append((whole,)),
             lambda topic: self.events.append(("oversize", topic)),
         )
@@ -76,7 +76,7 @@ good_streams = st.lists(publishes | controls, max_size=8).map(b"".join)
 @given(cut_streams(good_streams))
 def test_f06_any_cutting_of_a_stream_gives_the_same(cut: tuple[bytes, list[bytes]]) -> None:
     stream, chunks = cut
-    with patch.object(reader, "SOFT_LIMIT", SOFT):
+    with patch.object(reader_module, "SOFT_LIMIT", SOFT):
         uncut = Read().feed(stream)
         sliced = Read().feed(*chunks)
         dripped = Read().feed(*one_byte_each(stream))
@@ -89,7 +89,7 @@ def test_any_bytes_however_cut_end_the_same_way_at_the_same_packet(
     cut: tuple[bytes, list[bytes]],
 ) -> None:
     stream, chunks = cut
-    with patch.object(reader, "SOFT_LIMIT", SOFT):
+    with patch.object(reader_module, "SOFT_LIMIT", SOFT):
         uncut = Read().try_to_feed([stream])
         sliced = Read().try_to_feed(chunks)
     assert sliced.events == uncut.events
@@ -194,6 +194,46 @@ def test_once_closed_nothing_more_is_handed_on_even_of_the_same_bytes() -> None:
         read.events.append((whole,))
         read.reader.close()
 
-    read.reader = PacketReader(lambda *event: read.events.append(event), close, lambda _: None)
+    read.reader = PacketReader(read.events.extend, close, lambda _: None)
     read.feed(publish(4, b"t", b"1") + CONNACK + publish(4, b"t", b"2"), publish(4, b"t", b"3"))
     assert read.events == [(b"t", b"1", False), (CONNACK,)]
+
+
+def test_what_one_read_brought_is_handed_on_at_once_but_never_before_what_came_earlier() -> None:
+    calls: list[object] = []
+    reader = PacketReader(calls.append, calls.append, calls.append)
+    one, two, three = (publish(4, b"t", b"%d" % number) for number in (1, 2, 3))
+    with patch.object(reader_module, "SOFT_LIMIT", SOFT):
+        reader.feed(one + two + PINGRESP + three + publish(4, b"big", bytes(SOFT)) + one + two[:3])
+    assert calls == [
+        [(b"t", b"1", False), (b"t", b"2", False)],
+        PINGRESP,
+        [(b"t", b"3", False)],
+        b"big",
+        [(b"t", b"1", False)],
+    ]
+
+
+def test_f24_what_came_before_a_malformed_packet_is_handed_on() -> None:
+    read = Read().try_to_feed(
+        [publish(4, b"t", b"1") + packet(0x30, b"\0"), publish(4, b"t", b"2")]
+    )
+    assert read.error == "PUBLISH without topic"
+    assert read.events == [(b"t", b"1", False)]
+
+
+def test_whoever_closes_while_he_is_handed_messages_gets_nothing_more() -> None:
+    read = Read()
+
+    def take(messages: list[Message]) -> None:
+        read.events.extend(messages)
+        read.reader.close()
+
+    def refuse(_: bytes) -> None:
+        pytest.fail("more is handed on")
+
+    read.reader = PacketReader(take, refuse, refuse)
+    with patch.object(reader_module, "SOFT_LIMIT", SOFT):
+        big = publish(4, b"big", bytes(SOFT))
+        read.feed(publish(4, b"t", b"1") + PINGRESP + publish(4, b"t", b"2") + big)
+    assert read.events == [(b"t", b"1", False)]

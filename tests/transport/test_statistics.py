@@ -27,6 +27,7 @@ from custom_components.homesync.client import (
     Timing,
     TooLargeError,
 )
+from custom_components.homesync.client.transport.reader import Message
 from custom_components.homesync.client.transport.statistics import Traffic
 from tests.broker import Mosquitto
 from tests.client.home import Stranger
@@ -204,8 +205,8 @@ class CountingLink(PlainLink):
         self.counted: dict[int, Traffic] = {}
 
     @override
-    def _count_batch(self) -> None:
-        super()._count_batch()
+    def _receive(self, messages: list[Message]) -> None:
+        super()._receive(messages)
         self.counted[len(self.messages)] = replace(self.session.traffic)
 
 

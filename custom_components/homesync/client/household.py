@@ -102,8 +102,7 @@ class Household:
             broker,
             subscriptions_of(self._dialect),
             Receiver(
-                on_publish=self._intake.receive,
-                on_batch=self._intake.flush,
+                on_messages=self._intake.receive,
                 on_oversize=self._intake.refuse_oversize,
             ),
             logger,

@@ -30,7 +30,7 @@ class Inbox[T]:
 
     `set_full(True)` asks for no more bytes while what waits takes 16 MiB of memory, about;
     `set_full(False)` ends that. `behind_since` is when, in the loop's time, a slice first
-    left something over; None while none does.
+    left something over; None while none does, and then nothing waits between two `flush`es.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class Inbox[T]:
         """Bytes of topics and payloads that wait."""
         return self._taken - len(self) * _OVERHEAD
 
-    def put(self, target: T, topic: bytes, payload: bytes, retained: bool, urgent: bool) -> None:
+    def put(self, item: Item[T], *, urgent: bool) -> None:
         """Add a message; nothing is handed on before `flush`."""
-        item = (target, topic, payload, retained)
+        _, topic, payload, _ = item
         if urgent:
             self._urgent.append(item)
             self._taken += len(topic) + len(payload) + _OVERHEAD
@@ -84,18 +84,8 @@ class Inbox[T]:
         """Hand on what came, now if the last slice took all, else when its pause is over."""
         if self._timer is not None:
             return
-        if len(self._order) + len(self._urgent) > 1:
+        if self._order or self._urgent:
             self._slice()
-            return
-        # The usual case: one message, which needs no clock.
-        if self._order:
-            item = self._newest.pop(self._order.popleft())
-        elif self._urgent:
-            item = self._urgent.popleft()
-        else:
-            return
-        self._taken -= len(item[1]) + len(item[2]) + _OVERHEAD
-        self._handle(item)
 
     def close(self) -> None:
         """Forget what waits."""

@@ -13,6 +13,7 @@ from .model import HouseholdModel, NodeState
 from .protocol.homesync import HomeSyncDialect
 from .protocol.topics import NodeTopic
 from .records import StatusKey
+from .transport.reader import Message
 
 # Topics remembered with what they mean: enough for a thousand nodes, bounded for strangers.
 _MAX_ROUTES = 65_536
@@ -67,7 +68,6 @@ class Intake:
         self._applied: Item[NodeTopic]
         self._loop = asyncio.get_running_loop()
         self._inbox: Inbox[NodeTopic] = Inbox(self._loop, self._apply, to.set_full)
-        self.flush = self._inbox.flush
         self.close = self._inbox.close
 
     @property
@@ -91,26 +91,33 @@ class Intake:
         since = self._inbox.behind_since
         return 0.0 if since is None else self._loop.time() - since
 
-    def receive(self, topic: bytes, payload: bytes, retained: bool) -> None:
-        """Take one message off the wire; nothing is parsed before `flush`."""
+    def receive(self, messages: list[Message]) -> None:
+        """Take what one read brought, and apply it unless more has come than can be applied now."""
+        inbox = self._inbox
+        # Usual at a slow pace: there is nothing to sort, and no slice to measure.
+        alone = len(messages) == 1 and inbox.behind_since is None
+        for topic, payload, retained in messages:
+            if retained or self.on_message is not None:
+                self._show(topic, payload, retained)
+            target = self._routes.get(topic) or self._target(topic, payload)
+            if target is None:
+                continue
+            urgent = target.branch != "telemetry"
+            if urgent:
+                self.kinds[target.branch] += 1
+            if alone:
+                self._apply((target, topic, payload, retained))
+            else:
+                inbox.put((target, topic, payload, retained), urgent=urgent)
+        if not alone:
+            inbox.flush()
+
+    def _show(self, topic: bytes, payload: bytes, retained: bool) -> None:
+        """Let those see a message who want to know what comes."""
         if self.on_message is not None:
             self.on_message(topic, payload, retained)
         if retained:
             self._to.retained(topic, payload)
-        target = self._routes.get(topic)
-        if target is None:
-            try:
-                target = self._resolve(topic, payload)
-            except Exception:
-                # Whoever was asked failed; the connection has nothing to do with it.
-                self._logger.exception(_FAILED, self._complaints.household, shorten(topic))
-                return
-            if target is None:
-                return
-        urgent = target.branch != "telemetry"
-        if urgent:
-            self.kinds[target.branch] += 1
-        self._inbox.put(target, topic, payload, retained, urgent)
 
     def refuse_oversize(self, topic: bytes) -> None:
         """Take note of a message that was too large to be read."""
@@ -122,6 +129,15 @@ class Intake:
         self._routes = {
             topic: route for topic, route in self._routes.items() if route.node_id != node_id
         }
+
+    def _target(self, topic: bytes, payload: bytes) -> NodeTopic | None:
+        """Return what a topic means that is not remembered, None if its message is of no use."""
+        try:
+            return self._resolve(topic, payload)
+        except Exception:
+            # Whoever was asked failed; the connection has nothing to do with it.
+            self._logger.exception(_FAILED, self._complaints.household, shorten(topic))
+            return None
 
     def _resolve(self, topic: bytes, payload: bytes) -> NodeTopic | None:
         if self._to.take_echo(topic, payload):

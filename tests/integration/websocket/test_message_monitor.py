@@ -54,7 +54,7 @@ async def test_what_comes_too_fast_is_counted(
     intake = coordinator(entry).household._intake
     for number in range(1000):
         topic = f"homesync/villa/nodes/plug-1/telemetry/m{number}".encode()
-        intake.receive(topic, b"{}", False)
+        intake.receive([(topic, b"{}", False)])
 
     told = await event(client)
 
@@ -76,7 +76,7 @@ async def test_the_monitor_ends_with_its_connection(
     intake = coordinator(entry).household._intake
     assert intake.on_message is not None
 
-    intake.receive(b"x", b"waits to be told", False)
+    intake.receive([(b"x", b"waits to be told", False)])
     await client.close()
     await reached(lambda: len(coordinator(entry).household._overhearing) == 1)
     assert (await event(other))["messages"][0]["topic"] == "x"

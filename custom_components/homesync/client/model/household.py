@@ -50,6 +50,15 @@ def telemetry_key(metric: str) -> str:
     return f"telemetry/{metric}"
 
 
+def _own(metric: str) -> tuple[str, None]:
+    """Return what is known of a metric that the protocol does not know."""
+    return telemetry_key(metric), None
+
+
+type Units = Mapping[str | None, tuple[float, float]]
+"""Unit → (scale, offset), which make of a value one in the metric's usual unit."""
+
+
 class KnownMetric(Protocol):
     """What the model wants to know of a metric of the protocol."""
 
@@ -59,8 +68,8 @@ class KnownMetric(Protocol):
         ...
 
     @property
-    def units(self) -> Mapping[str | None, tuple[float, float]]:
-        """Unit → (scale, offset), which make of a value one in the metric's usual unit."""
+    def units(self) -> Units:
+        """What the metric may be in."""
         ...
 
 
@@ -117,9 +126,10 @@ class HouseholdModel:
         self.nodes: dict[str, NodeState] = {}
         self.counts: Counter[str] = Counter()
         self._max_nodes = max_nodes
-        self._known = frozenset(known_metrics)
-        self._counters = {
-            name: metric.units for name, metric in known_metrics.items() if metric.counter
+        # Key, and what a counter's units are worth: each metric is looked up once a message.
+        self._known = {
+            name: (telemetry_key(name), metric.units if metric.counter else None)
+            for name, metric in known_metrics.items()
         }
 
     def has_room(self, node_id: str) -> bool:
@@ -152,7 +162,7 @@ class HouseholdModel:
         A message is live unless the broker had kept it (retained).
         """
         node_id, metric, value, unit, quality, at, stamped = reading
-        node, key = self.nodes[node_id], telemetry_key(metric)
+        node, (key, counter_units) = self.nodes[node_id], self._known.get(metric) or _own(metric)
         current = node.values.get(key)
         if current is None:
             if not self._accepts(node, key):
@@ -163,7 +173,7 @@ class HouseholdModel:
         if at < current.at and self._is_outdated(current, at, stamped):
             return ()
         changed = current.value != value or current.unit != unit
-        if metric in self._counters and self._holds_back(current, reading):
+        if counter_units is not None and self._holds_back(current, reading, counter_units):
             changed = False
         else:
             current.value, current.unit, current.quality = value, unit, quality
@@ -249,8 +259,7 @@ class HouseholdModel:
         node.other_metrics += 1
         return True
 
-    def _holds_back(self, current: Value, reading: Reading) -> bool:
-        units = self._counters[reading.metric]
+    def _holds_back(self, current: Value, reading: Reading, units: Units) -> bool:
         old, new = units.get(current.unit), units.get(reading.unit)
         if old is None or new is None or not isinstance(current.value, (int, float)):
             current.guard = None

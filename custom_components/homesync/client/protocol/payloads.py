@@ -16,8 +16,8 @@ from ..errors import ProtocolError
 
 MAX_BYTES = 256 * 1024
 MAX_TEXT = 255
-_EARLIEST = datetime.fromisoformat("2020-01-01T00:00:00Z").timestamp()
-_LATEST_AHEAD = 300.0
+EARLIEST = datetime.fromisoformat("2020-01-01T00:00:00Z").timestamp()
+LATEST_AHEAD = 300.0
 
 type Json = dict[str, Any]
 type Complain = Callable[[ProtocolError], None]
@@ -50,15 +50,15 @@ def read_time(content: Json, arrival: float) -> tuple[float, bool]:
     text = content.get("timestamp")
     if type(text) is not str:
         return arrival, False
-    at = _seconds(text)
-    if at is None or at < _EARLIEST or at > arrival + _LATEST_AHEAD:
+    at = seconds(text)
+    if at is None or at < EARLIEST or at > arrival + LATEST_AHEAD:
         return arrival, False
     return at, True
 
 
 # A node that measures several things at once stamps them alike.
 @lru_cache(maxsize=1024)
-def _seconds(text: str) -> float | None:
+def seconds(text: str) -> float | None:
     """Return the seconds since the epoch of a time with its zone."""
     try:
         moment = datetime.fromisoformat(text)

@@ -220,8 +220,6 @@ class Connection(asyncio.Protocol):
             acks = self._reader.feed(data)
         except MalformedPacketError as err:
             self._fail(Cause.PROTOCOL_ERROR, f"the broker broke the rules of MQTT: {err}")
-        finally:
-            self._receiver.on_batch()
         if acks:
             if not self._acks:
                 # Two turns later: whoever waits for an answer has his turn first, and Home
@@ -252,7 +250,7 @@ class Connection(asyncio.Protocol):
         """Part of EngineEvents."""
         self.connack = connack
         if connack.code == 0:
-            self._reader.on_publish = self._receiver.on_publish
+            self._reader.on_messages = self._receiver.on_messages
         self._answers.take("connack", (connack.code,))
 
     def on_puback(self) -> None:
@@ -368,5 +366,5 @@ class Connection(asyncio.Protocol):
         self._answers.end(error)
 
 
-def _refuse_early(_topic: bytes, _payload: bytes, _retained: bool) -> None:
+def _refuse_early(_: object) -> None:
     raise MalformedPacketError("PUBLISH before CONNACK")

@@ -17,6 +17,7 @@ from .policy import (
     may_be_refused_certificate,
     may_fall_back,
 )
+from .reader import Message
 from .settings import BrokerSettings, Timing, Transport
 from .terms import Receiver, Subscriptions, Terms
 
@@ -95,15 +96,16 @@ class _Trial:
     ) -> PreflightReport:
         returned = asyncio.Event()
 
-        def receive(topic: bytes, payload: bytes, _retained: bool) -> None:
-            if echo.received(topic, payload) and echo.complete:
-                returned.set()
+        def receive(messages: list[Message]) -> None:
+            for topic, payload, _ in messages:
+                if echo.received(topic, payload) and echo.complete:
+                    returned.set()
 
         connection = Connection(
             self.settings,
             terms,
             self.subscriptions,
-            Receiver(on_publish=receive, on_batch=lambda: None, on_oversize=lambda _: None),
+            Receiver(on_messages=receive, on_oversize=lambda _: None),
         )
         clock = asyncio.get_running_loop().time
         echo = Echo(self.subscriptions.echo_topics, connection.publish, clock)

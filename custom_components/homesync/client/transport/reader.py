@@ -21,26 +21,29 @@ _QOS: Final = 0x06
 _QOS_1: Final = 0x02
 _PUBACK: Final = b"\x40\x02"
 
-type OnPublish = Callable[[bytes, bytes, bool], None]
+type Message = tuple[bytes, bytes, bool]
+"""Topic, payload, whether the broker had kept it (retained)."""
+
+type OnMessages = Callable[[list[Message]], None]
 
 
 class PacketReader:
     """Splits one connection's bytes; a fresh one for each connection.
 
-    `on_publish(topic, payload, retain)`, `on_packet(packet)` for the rest,
-    `on_oversize(topic)` for what was skipped; `traffic` counts. `feed` returns the acknowledgements to
-    send, and raises MalformedPacketError when the connection cannot go on.
+    `on_messages` takes what one read brought, `on_packet(packet)` all other packets, in their
+    order; `on_oversize(topic)` is told of what was skipped; `traffic` counts. `feed` returns
+    the acknowledgements to send, and raises MalformedPacketError when the connection cannot go on.
     """
 
     def __init__(
         self,
-        on_publish: OnPublish,
+        on_messages: OnMessages,
         on_packet: Callable[[bytes], None],
         on_oversize: Callable[[bytes], None],
         version: MqttVersion = MqttVersion.V311,
         traffic: Traffic | None = None,
     ) -> None:
-        self.on_publish = on_publish
+        self.on_messages = on_messages
         self._on_packet = on_packet
         self._on_oversize = on_oversize
         self._traffic = traffic or Traffic()
@@ -55,36 +58,15 @@ class PacketReader:
         """Hand nothing more on, not even from the bytes being read now."""
         self._closed = True
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes) -> bytes:  # noqa: C901, PLR0912, PLR0915 - a call per packet costs more than the packet
         """Take bytes as they came."""
-        position = 0
-        if self._skip:
-            position = min(self._skip, len(data))
-            self._skip -= position
-        if self._tail:
-            # Append until it is whole: reading it again from its start at each byte
-            # would cost the square of its size.
-            self._tail += data
-            if len(self._tail) < self._needed:
-                return b""
-            data = bytes(self._tail)
-            self._tail = bytearray()
-        position = self._split(data, position)
-        if position < len(data) and not self._closed:
-            self._tail += data[position:]
-        if not self._acks:
-            return b""
-        acks = bytes(self._acks)
-        self._acks.clear()
-        return acks
-
-    def _split(self, data: bytes, position: int) -> int:  # noqa: C901, PLR0912, PLR0915 - a call per packet costs more than the packet
-        """Hand on each whole packet; return where the incomplete rest begins."""
-        size, end = len(data), position
-        taken = 0
-        has_properties = self._has_properties
+        position, needed, taken = 0, 2, 0
+        if self._skip or self._tail:
+            data, position = self._joined(data)
+        size = len(data)
+        messages: list[Message] = []
         try:
-            while size - position >= 2 and not self._closed:
+            while size - position >= 2:
                 header = data[position]
                 length = data[position + 1]
                 start = position + 2
@@ -95,20 +77,18 @@ class PacketReader:
                     else:
                         length, start = self._long_length(data, position)
                         if not start:
-                            self._needed = size - position + 1
-                            return position
+                            needed = size - position + 1
+                            break
                 end = start + length
-                if header & 0xF0 != _PUBLISH:
-                    if length > _CONTROL_LIMIT:
-                        raise MalformedPacketError(f"control packet of {length} bytes")
-                    if end > size:
+                if header & 0xF0 != _PUBLISH or length > SOFT_LIMIT:
+                    if messages:
+                        before, messages = messages, []
+                        if not self._closed:
+                            self.on_messages(before)
+                    if needed := self._take_other(data, position, start, end):
                         break
-                    self._on_packet(data[position:end])
-                elif length > SOFT_LIMIT:
-                    if not self._skip_publish(data, position, start, end):
-                        return position
-                    taken += 1
                 elif end > size:
+                    needed = end - position
                     break
                 else:
                     taken += 1
@@ -122,19 +102,52 @@ class PacketReader:
                         raise MalformedPacketError("PUBLISH shorter than its header")
                     if header & _QOS:
                         self._acknowledge(header, data[topic_end:body])
-                    if has_properties:
+                    if self._has_properties:
                         # Nearly always the broker sends none.
                         no_property = body < end and not data[body]
                         body = body + 1 if no_property else _after_properties(data, body, end)
-                    self.on_publish(data[start:topic_end], data[body:end], header & 1 == 1)
+                    messages.append((data[start:topic_end], data[body:end], header & 1 == 1))
                 position = end
-            else:
-                self._needed = 2
-                return min(position, size)
         finally:
             self._traffic.received += taken
-        self._needed = end - position
-        return position
+            if messages and not self._closed:
+                self.on_messages(messages)
+        if position < size:
+            self._tail += data[position:]
+            self._needed = max(2, needed)
+        if not self._acks:
+            return b""
+        acks = bytes(self._acks)
+        self._acks.clear()
+        return acks
+
+    def _joined(self, data: bytes) -> tuple[bytes, int]:
+        """Return what is to be split after what came before, and where that begins."""
+        position = min(self._skip, len(data))
+        self._skip -= position
+        if not self._tail:
+            return data, position
+        # Append until it is whole: reading it again from its start at each byte
+        # would cost the square of its size.
+        self._tail += data
+        if len(self._tail) < self._needed:
+            return b"", 0
+        data = bytes(self._tail)
+        self._tail = bytearray()
+        return data, 0
+
+    def _take_other(self, data: bytes, position: int, start: int, end: int) -> int:
+        """Take what is no message for anybody; return how many bytes are needed if they did not come."""
+        if self._closed:
+            return 0
+        if data[position] & 0xF0 == _PUBLISH:
+            return self._skip_publish(data, position, start, end)
+        if end - start > _CONTROL_LIMIT:
+            raise MalformedPacketError(f"control packet of {end - start} bytes")
+        if end > len(data):
+            return end - position
+        self._on_packet(data[position:end])
+        return 0
 
     @staticmethod
     def _long_length(data: bytes, position: int) -> tuple[int, int]:
@@ -161,8 +174,8 @@ class PacketReader:
         self._acks += _PUBACK + packet_id
         self._traffic.received_qos1 += 1
 
-    def _skip_publish(self, data: bytes, position: int, start: int, end: int) -> bool:
-        """Skip a PUBLISH that is too large; False if its topic has not come yet."""
+    def _skip_publish(self, data: bytes, position: int, start: int, end: int) -> int:
+        """Skip a PUBLISH that is too large; return how many bytes are needed for its topic."""
         size = len(data)
         body = topic_end = start + 2
         if size >= body:
@@ -170,15 +183,15 @@ class PacketReader:
             if data[position] & _QOS:
                 body += 2
         if size < body:
-            self._needed = body - position
-            return False
+            return body - position
         if body > end:
             raise MalformedPacketError("PUBLISH shorter than its header")
         if data[position] & _QOS:
             self._acknowledge(data[position], data[topic_end:body])
         self._skip = max(0, end - size)
+        self._traffic.received += 1
         self._on_oversize(data[start + 2 : topic_end])
-        return True
+        return 0
 
 
 def _after_properties(data: bytes, position: int, end: int) -> int:

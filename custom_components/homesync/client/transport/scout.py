@@ -32,7 +32,7 @@ async def _reaches_broker(
         settings.as_guest(),
         replace(terms, transport=Transport.TCP),
         Subscriptions(),
-        Receiver(on_publish=_ignore, on_batch=_ignore, on_oversize=_ignore),
+        Receiver(on_messages=_ignore, on_oversize=_ignore),
         traffic,
     )
     try:

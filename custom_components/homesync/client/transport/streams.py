@@ -18,6 +18,7 @@ from yarl import URL
 from ..errors import Cause, ConnectError, Step
 from .reader import HARD_LIMIT
 from .settings import BrokerSettings, Transport
+from .tcp import TcpTransport
 
 _IPV6_HEAD_START = 0.25  # RFC 8305 section 8
 _HIGH_WATER = 64 * 1024  # as asyncio's own transports
@@ -126,10 +127,7 @@ async def open_stream(
     sock = await _connect(addresses)
     try:
         if settings.tls is None:
-            plain, _ = await loop.create_connection(lambda: protocol, sock=sock)
-            if hasattr(plain, "max_size"):
-                plain.max_size = _READ
-            return plain
+            return TcpTransport(loop, sock, protocol)
         entered(Step.TLS)
         return await _secure(loop, settings, settings.tls, protocol, sock)
     except BaseException:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..errors import Cause, ConnectError, Step
 from .packets import MqttVersion
-from .reader import OnPublish
+from .reader import OnMessages
 from .reasons import FAILURE
 from .settings import Transport
 
@@ -55,8 +55,7 @@ class Subscriptions:
 class Receiver:
     """Where a connection hands what it received."""
 
-    on_publish: OnPublish
-    on_batch: Callable[[], None]
+    on_messages: OnMessages
     on_oversize: Callable[[bytes], None]
 
 
