@@ -1,15 +1,17 @@
 """A real mosquitto for tests, on a free port of the loopback interface."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import cycle
 import os
 from pathlib import Path
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 
-_DEADLINE = 10.0
+_DEADLINE = 60.0
 _POLL = 0.01
 # Debian keeps the broker where only root's PATH looks.
 _PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
@@ -157,10 +159,52 @@ class Mosquitto:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.create_server((Mosquitto.host, 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, and that no other process of tests takes meanwhile.
+
+    What the system chooses is free now and perhaps another's a moment later: a test would
+    talk to the broker of another one, or to somebody where it expects nobody.
+    """
+    return _PORTS.take()
+
+
+class _Ports:
+    """The ports of this process: a hundred that it keeps until it ends."""
+
+    # Below what systems give to whoever does not ask for a certain port.
+    _blocks = range(10_000, 16_000, 100)
+
+    def __init__(self) -> None:
+        self._guard: socket.socket | None = None
+        self._ports: Iterator[int] = iter(())
+
+    def take(self) -> int:
+        if self._guard is None:
+            self._guard, block = self._take_block()
+            self._ports = cycle(block)
+        return next(port for port in self._ports if _is_free(port))
+
+    def _take_block(self) -> tuple[socket.socket, range]:
+        """Choose ports; the socket, on the first of them, keeps other processes off."""
+        for first in random.sample(self._blocks, len(self._blocks)):
+            guard = socket.socket()
+            try:
+                guard.bind((Mosquitto.host, first))
+            except OSError:
+                guard.close()
+            else:
+                return guard, range(first + 1, first + self._blocks.step)
+        raise RuntimeError("there are more processes of tests than ports for them")
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server((Mosquitto.host, port)).close()
+    except OSError:
+        return False
+    return True
+
+
+_PORTS = _Ports()
 
 
 def _program(name: str) -> str:
