@@ -126,3 +126,22 @@ async def test_a_broker_that_hangs_up_on_the_probe_does_not_pass() -> None:
         with pytest.raises(ConnectError) as refusal:
             await preflight(settings(broker.port), subscriptions, Timing())
     assert (refusal.value.cause, refusal.value.step) == (Cause.CLOSED, Step.LINK)
+
+
+@pytest.mark.usefixtures("socket_enabled")
+@on_virtual_time
+async def test_a_probe_of_somebody_else_neither_proves_nor_ends_ours() -> None:
+    async def echo_among_others(peer: Peer) -> None:
+        await peer.accept()
+        peer.send(publish(4, b"a/_echo/status/x", b"of another client"))
+        await peer.packet()
+        peer.send(publish(4, b"a/_echo/status/x", b"of another client"))
+        topic, payload, _ = peer.published[0]
+        peer.send(publish(4, topic.encode(), payload))
+        await peer.serve()
+
+    async with ScriptedBroker(echo_among_others) as broker:
+        subscriptions = Subscriptions(tuple(FILTERS), (("a/+/status/+", "a/_echo/status/x"),))
+        report = await preflight(settings(broker.port), subscriptions, Timing())
+    assert report.echo.unproven == ()
+    assert report.echo.round_trip is not None

@@ -87,8 +87,8 @@ class Echo:
 
     @property
     def complete(self) -> bool:
-        """Whether everything has come back."""
-        return not self._missing
+        """Whether a probe went and everything of it has come back."""
+        return bool(self._token) and not self._missing
 
     def result(self) -> EchoResult:
         """Tell what has come back until now."""
