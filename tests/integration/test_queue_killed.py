@@ -14,7 +14,7 @@ from .conftest import StartNode
 from .plain_home_assistant import PlainHomeAssistant
 
 # Home Assistant starts four times, beside whatever else the machine does.
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 HOMES = ("enqueued", "published", "puback", "answered")
 
@@ -63,7 +63,7 @@ async def test_f51_killed_at_any_moment_each_stored_command_ends_in_one_event_an
         if home_id != "enqueued"
     }
     nodes["puback"].behaviour = Behaviour(silent=True)
-    nodes["answered"].behaviour = Behaviour(delay=0.3)
+    nodes["answered"].behaviour = Behaviour(silent=True)
     await home_assistant.start()
     for home_id in nodes:
         await home_assistant.until(partial(connected, brokers, home_id))
@@ -82,6 +82,9 @@ async def test_f51_killed_at_any_moment_each_stored_command_ends_in_one_event_an
     await home_assistant.until(lambda: was_sent(home_assistant, "answered"))
     await nodes["answered"].wait_for(lambda: bool(nodes["answered"].executed))
     home_assistant.freeze()
+    (executed,) = nodes["answered"].executed
+    answer = {"request_id": executed.request_id, "status": "success", "result": "on"}
+    nodes["answered"].publish("response/command", answer)
     await home_assistant.until(lambda: "/response/command'" in brokers["answered"].log)
     await home_assistant.kill()
 
@@ -93,7 +96,7 @@ async def test_f51_killed_at_any_moment_each_stored_command_ends_in_one_event_an
     port = brokers["enqueued"].port
     nodes["enqueued"] = await start_node("plug-1", "enqueued", port=port, relay_on=False)
     too_late = await start_node("plug-2", "enqueued", port=port, relay_on=False)
-    nodes["puback"].behaviour = Behaviour()
+    nodes["puback"].behaviour = nodes["answered"].behaviour = Behaviour()
     await home_assistant.start()
     await home_assistant.until(lambda: len(home_assistant.events) >= 5)
 
@@ -123,7 +126,8 @@ async def test_f52_stopped_with_a_command_that_waits_the_caller_hears_queued_and
     node.behaviour = Behaviour(deaf=True)
     await home_assistant.start()
     await home_assistant.until(lambda: connected(brokers, "puback"))
-    send(home_assistant, "puback", "plug-1", ttl=3600)
+    # Sent once, however long it takes until Home Assistant is stopped.
+    send(home_assistant, "puback", "plug-1", ttl=3600, timeout=60)
     send(home_assistant, "enqueued", "plug-1", ttl=3600)
     await node.wait_for(lambda: bool(node.received))
     await home_assistant.until(lambda: len(home_assistant.stored("enqueued")) == 1)
@@ -150,8 +154,8 @@ async def test_f52_stopped_with_a_command_that_waits_the_caller_hears_queued_and
     assert home_assistant.stored("enqueued") == [waiting]
 
 
-def send(home_assistant: PlainHomeAssistant, home_id: str, node_id: str, ttl: float) -> None:
-    home_assistant.act(home_id=home_id, node_id=node_id, action="on", queue=True, ttl=ttl)
+def send(home_assistant: PlainHomeAssistant, home_id: str, node_id: str, **delivery: float) -> None:
+    home_assistant.act(home_id=home_id, node_id=node_id, action="on", queue=True, **delivery)
 
 
 def connected(brokers: dict[str, Mosquitto], home_id: str) -> bool:
@@ -161,7 +165,7 @@ def connected(brokers: dict[str, Mosquitto], home_id: str) -> bool:
 
 def was_sent(home_assistant: PlainHomeAssistant, home_id: str) -> bool:
     """Whether the file tells that the household's one command was sent."""
-    return [each["attempts"] for each in home_assistant.stored(home_id)] == [1]
+    return [each["attempts"] > 0 for each in home_assistant.stored(home_id)] == [True]
 
 
 def has_nothing_stored(home_assistant: PlainHomeAssistant, home_id: str) -> bool:
