@@ -9,6 +9,7 @@ from .behaviour import GOOD, Behaviour
 from .config import Broker, Event, NodeConfig, OwnCommand, Updates
 from .curves import PROFILES
 from .info import Info
+from .life import PATIENCE
 from .node import Node
 
 # A broker's listen queue is short; mosquitto's has 100 places.
@@ -85,7 +86,7 @@ class Fleet:
                 node.launch()
             await asyncio.sleep(_LAUNCH_PAUSE)
 
-    async def start(self, timeout: float = 30.0) -> None:
+    async def start(self, timeout: float = PATIENCE) -> None:
         """Return when all are online; on TimeoutError all are stopped again."""
         try:
             async with asyncio.timeout(timeout):

@@ -12,6 +12,9 @@ from .link import LinkError
 from .reports import Payload
 from .session import Duties, End, NotConnected, Session
 
+# Seconds; nothing but a machine with much else to do takes so long.
+PATIENCE = 60.0
+
 
 class Life(ABC):
     """Reconnects until stopped or dead; belongs to one event loop."""
@@ -55,7 +58,7 @@ class Life(ABC):
             self._tasks.add(self._task)
             self._task.add_done_callback(self._tasks.discard)
 
-    async def start(self, timeout: float = 10.0) -> None:
+    async def start(self, timeout: float = PATIENCE) -> None:
         """Boot and wait until online; on TimeoutError the node is stopped again."""
         self.launch()
         try:
@@ -64,7 +67,7 @@ class Life(ABC):
             await self.stop()
             raise
 
-    async def wait_online(self, timeout: float = 10.0) -> None:
+    async def wait_online(self, timeout: float = PATIENCE) -> None:
         """Return when connected and listening; TimeoutError tells the last failure."""
         try:
             await self.wait_for(lambda: self.online, timeout)
@@ -83,7 +86,7 @@ class Life(ABC):
         """Vanish without DISCONNECT and stay away until started again."""
         self._leave(End.DEAD)
 
-    async def restart(self, *, clean: bool = True, timeout: float = 10.0) -> None:
+    async def restart(self, *, clean: bool = True, timeout: float = PATIENCE) -> None:
         """Go away and come back; request ids stay remembered, as if kept in flash."""
         if not clean:
             self.die()
@@ -108,7 +111,7 @@ class Life(ABC):
         if self._session is not None:
             await self._session.drained()
 
-    async def wait_for(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:
+    async def wait_for(self, predicate: Callable[[], bool], timeout: float = PATIENCE) -> None:
         """Return when `predicate` holds after some event of this node; or TimeoutError."""
         if predicate():
             return

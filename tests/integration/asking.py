@@ -39,5 +39,5 @@ async def refused(client: MockHAClientWebSocket, **message: Any) -> dict[str, An
 
 async def event(client: MockHAClientWebSocket) -> Any:
     """Return the next event of a subscription."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return (await client.receive_json())["event"]

@@ -284,7 +284,7 @@ async def test_power_above_the_limit_switches_relays_off_in_turn(
 
 async def _happens(condition: Callable[[], object]) -> None:
     """Return when it holds; what an automation waits for meanwhile is not waited for."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - states have no event of their own
             await asyncio.sleep(0.005)
 

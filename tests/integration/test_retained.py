@@ -285,6 +285,6 @@ async def post(client: Any, path: str, body: dict[str, Any]) -> dict[str, Any]:
 async def until_kept(wire: Wire, topics: Iterable[str], topic_filter: str = f"{ROOT}/#") -> None:
     """Return when the broker keeps exactly these."""
     wanted = set(topics)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await wire.kept(topic_filter)).keys() != wanted:
             pass

@@ -6,7 +6,7 @@ import time
 
 from homeassistant.core import HomeAssistant
 
-_LONGEST = 10.0
+_LONGEST = 60.0
 _POLL = 0.005
 
 

@@ -9,7 +9,7 @@ from simulator import Broker
 from simulator.link import Link, LinkConfig, Message
 
 _MARKER = "homesync-test/marker"
-_DEADLINE = 10.0
+_DEADLINE = 60.0
 _NUMBERS = count()
 
 

@@ -13,7 +13,7 @@ from tests.broker import free_port
 
 HOST = "127.0.0.1"
 _ROOT = Path(__file__).parents[2]
-_DEADLINE = 20.0
+_DEADLINE = 60.0
 _POLL = 0.02
 
 

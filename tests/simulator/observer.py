@@ -10,7 +10,7 @@ import gmqtt  # type: ignore[import-untyped]  # it has no types
 
 from tests.broker import Mosquitto
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 @dataclass(frozen=True, slots=True)

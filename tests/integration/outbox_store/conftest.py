@@ -62,7 +62,7 @@ class Writes:
         self.most_at_once = max(self.most_at_once, self.at_once)
         self.contents.append(json.loads(data)["commands"])
         self._loop.call_soon_threadsafe(self.begun.set)
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         try:
             if self.error is not None:
                 raise file_util.WriteError(self.error) from self.error

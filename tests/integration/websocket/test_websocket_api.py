@@ -101,7 +101,7 @@ async def test_a_message_can_be_published(client: MockHAClientWebSocket, wire: W
         retain=True,
     )
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await wire.kept("homesync/villa/note") != {"homesync/villa/note": b"hello"}:
             pass
 
