@@ -60,6 +60,8 @@ async def test_a_crash_leaves_the_command_to_its_repeat(
 ) -> None:
     node.behaviour = Behaviour(reboot_on=2, reboot_before=before)
     observer.command("relay", {"action": "off", "request_id": "r0"})
+    # Who crashes right after an answer takes it along.
+    await observer.wait_for(lambda: len(observer.answers) == 1)
     observer.command("relay", TOGGLE)
     await observer.wait_for(lambda: observer.online == [True, False, True])
     assert observer.on("status/online")[1].json["reason"] == "unexpected_disconnect"
@@ -102,6 +104,7 @@ async def test_a_sleeper_takes_its_commands_when_it_wakes_up(
     await sleeper.wait_for(lambda: times(events, "asleep") == 1)
     assert sleeper.running
     assert not sleeper.online
+    await observer.wait_for(lambda: observer.online[-1:] == [False])
     assert observer.on("status/online")[-1].json == {"online": False, "reason": "sleep"}
     observer.command("relay", TOGGLE)
     await observer.wait_for(lambda: bool(observer.on("command/relay")))
@@ -109,7 +112,8 @@ async def test_a_sleeper_takes_its_commands_when_it_wakes_up(
     sleeper.behaviour = Behaviour(sleepy=3600)
     await observer.wait_for(lambda: len(observer.answers) == 1)
     assert observer.answers[0]["result"] == "on"
-    status = [each for each in observer.seen if "/status/online" in each.topic]
+    until_then = observer.seen[: observer.seen.index(observer.on("response/command")[0])]
+    status = [each for each in until_then if "/status/online" in each.topic]
     assert status[-1].json["online"] is True
     assert sleeper.restarts == 0
     await sleeper.wait_for(lambda: times(events, "asleep") == 2)
