@@ -110,7 +110,8 @@ async def until(condition: Callable[[], object], seconds: float = DEADLINE) -> N
 class Link:
     """Records states, waits and messages. Waits between attempts take no time.
 
-    The next echo and the next look at the blocked way wait for `next_echo` and `look_back`.
+    The next echo and the next look at the blocked way wait for `next_echo` and `look_back`;
+    once `impatient`, nothing else is waited for while connected.
     """
 
     def __init__(
@@ -128,6 +129,8 @@ class Link:
         self.oversize: list[bytes] = []
         self.causes: list[str] = []
         self.batches = 0
+        self.echoes = 0
+        self.impatient = False
         self.next_echo = asyncio.Event()
         self.look_back = asyncio.Event()
         self._timing = timing
@@ -177,8 +180,12 @@ class Link:
 
     async def failed(self, times: int = 1, seconds: float = DEADLINE) -> None:
         """Let attempts fail so often in all; then the session waits until `go_on`."""
-        self._halt_after = times
+        self.halt_after(times)
         await until(lambda: len(self.waits) >= times, seconds)
+
+    def halt_after(self, times: int) -> None:
+        """Let the session wait until `go_on` when attempts have failed so often in all."""
+        self._halt_after = times
 
     def go_on(self) -> None:
         self._halt_after = math.inf
@@ -192,7 +199,9 @@ class Link:
 
     def _receive(self, messages: list[Message]) -> None:
         self.batches += 1
-        self.messages += [each for each in messages if not self.session.take_echo(*each[:2])]
+        others = [each for each in messages if not self.session.take_echo(*each[:2])]
+        self.echoes += len(messages) - len(others)
+        self.messages += others
 
     async def _sleep(self, seconds: float) -> None:
         if self.state is ConnectionState.CONNECTED:
@@ -211,7 +220,7 @@ class Link:
             await self.next_echo.wait()
             self.next_echo.clear()
         else:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(0 if self.impatient else seconds)
 
 
 class PlainLink(Link):

@@ -130,7 +130,7 @@ async def test_f03_a_frozen_broker_is_noticed_and_found_again(
 
 
 async def test_pings_keep_a_quiet_connection(mosquitto: Mosquitto) -> None:
-    async with Link(mosquitto.port, keepalive=1) as link:
+    async with Link(mosquitto.port, keepalive=4) as link:
         await link.connected()
         await until(lambda: mosquitto.log.count("Sending PINGRESP to hs-test") >= 2)
         assert link.waits == []
