@@ -20,7 +20,7 @@ from .actions import respond
 from .asking import CANARY, PAGE, steady
 from .conftest import SetUp, StartNode
 from .lookup import coordinator, is_connected, state
-from .waiting import until
+from .waiting import reached, until
 
 
 @pytest.fixture
@@ -30,6 +30,8 @@ async def entry(
     entry = await set_up(mosquitto.port)
     await start_node(relay_on=False)
     await until(hass, lambda: state(hass, entry, "switch", "plug-1", "status/relay") == "off")
+    # Its messages and its round trip are among the figures.
+    await reached(lambda: coordinator(entry).household.link.echo is not None)
     return entry
 
 

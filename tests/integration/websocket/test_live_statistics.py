@@ -70,8 +70,6 @@ async def test_nothing_is_told_while_only_the_clock_goes_on(
         looks += 1
         return original(*args)
 
-    # The probe at connecting and the pace of samples have an end.
-    await reached(lambda: coordinator(entry).household.link.echo is not None)
     with patch.object(api, "household_statistics", look):
         await ask(client, type="homesync/stats/subscribe")
         await event(client)

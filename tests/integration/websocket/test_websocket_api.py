@@ -17,7 +17,7 @@ from tests.broker import Mosquitto
 from ..asking import CANARY, PAGE, ask, event, refused, steady
 from ..conftest import SetUp
 from ..lookup import coordinator
-from ..waiting import reached, until
+from ..waiting import until
 from ..wire import Wire
 
 # A message of every command that would be answered if an administrator sent it.
@@ -73,8 +73,6 @@ async def test_what_is_not_known_is_refused(
 async def test_the_figures_are_those_of_the_snapshot(
     client: MockHAClientWebSocket, entry: MockConfigEntry
 ) -> None:
-    # Its round trip is one of the figures.
-    await reached(lambda: coordinator(entry).household.link.echo is not None)
     stats = await ask(client, type="homesync/stats")
     one = await ask(client, type="homesync/stats", household_id="villa")
     household = await ask(client, type="homesync/household", household_id=entry.entry_id)
