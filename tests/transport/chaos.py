@@ -59,17 +59,22 @@ class Proxy:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._end_tasks()
         self._server.abort_clients()
         await self._server.wait_closed()
+        # Those of clients that were let in meanwhile.
+        await self._end_tasks()
 
     def reset(self) -> None:
         """Reset every connection at both ends."""
         for writer in tuple(self._writers):
             _reset(writer)
+
+    async def _end_tasks(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._bridge(reader, writer))

@@ -132,17 +132,22 @@ class ScriptedBroker:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._end_tasks()
         self._server.abort_clients()
         await self._server.wait_closed()
+        # Those of clients that were let in meanwhile.
+        await self._end_tasks()
         assert not self.failures
 
     @property
     def peer(self) -> Peer:
         return self.peers[-1]
+
+    async def _end_tasks(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._play(Peer(reader, writer)))
