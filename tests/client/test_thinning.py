@@ -300,12 +300,16 @@ async def test_a_real_broker_sends_no_telemetry_but_in_windows(
         def subscriptions() -> int:
             return home.household.statistics.snapshot().connection.subscriptions
 
+        def unsubscribed() -> int:
+            return mosquitto.log.count("Received UNSUBSCRIBE from hs-villa")
+
         await report(1, -50)
         # The search for retained commands is over.
-        await until(lambda: "Received UNSUBSCRIBE from hs-villa" in mosquitto.log)
+        await until(lambda: unsubscribed() == 1)
         assert subscriptions() == len((TELEMETRY, *OTHERS))
         look(home)
         assert subscriptions() == len(OTHERS)
+        await until(lambda: unsubscribed() == 2)
         await report(2, -51)
         assert sent(mosquitto, "telemetry/power") == 1
         assert home.plug.get("telemetry/power") == 1
@@ -317,6 +321,7 @@ async def test_a_real_broker_sends_no_telemetry_but_in_windows(
         await home.knows("telemetry/power", 3)
         over[1].set()
         await until(lambda: subscriptions() == len(OTHERS))
+        await until(lambda: unsubscribed() == 3)
         await report(4, -53)
         assert sent(mosquitto, "telemetry/power") == 2
 

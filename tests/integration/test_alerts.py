@@ -330,6 +330,9 @@ async def thinned(
     node = await start_node()
     await use_up(hass, entry, node, 1.0)
     await look(hass)
+    # The broker knows it before it hears more of the node.
+    telemetry = coordinator(entry).household._dialect.telemetry
+    await reached(lambda: telemetry in mosquitto.log.rpartition("Received UNSUBSCRIBE")[2])
     return entry, node
 
 

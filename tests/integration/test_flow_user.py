@@ -90,7 +90,7 @@ async def test_the_try_goes_under_a_client_id_of_its_own_and_says_goodbye(
         if f" as {client_id[:-6]}" in line
     ]
     (tried,) = [each for each in begun if each != client_id]
-    assert f"Received DISCONNECT from {tried}" in mosquitto.log
+    await until(hass, lambda: f"Received DISCONNECT from {tried}" in mosquitto.log)
 
 
 @pytest.mark.parametrize(

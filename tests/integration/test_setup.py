@@ -53,6 +53,7 @@ async def test_unloading_says_goodbye_and_leaves_nothing(
     assert entry.state is ConfigEntryState.NOT_LOADED
     assert state(hass, entry, *RELAY) == "unavailable"
     assert own_tasks() == []
+    await until(hass, lambda: f"Received DISCONNECT from {CLIENT_ID}" in mosquitto.log)
     goodbye = mosquitto.log.index(f"Received UNSUBSCRIBE from {CLIENT_ID}")
     assert mosquitto.log.index(f"Received DISCONNECT from {CLIENT_ID}") > goodbye
     assert hass.services.has_service(DOMAIN, "send_command")
@@ -78,7 +79,9 @@ async def test_reloading_keeps_entities_and_devices(
     assert after is not None
     assert after.id == node.id
     assert own_tasks() == ["MQTT Villa"]
-    assert mosquitto.log.count(f"Received DISCONNECT from {CLIENT_ID}") == 3
+    goodbye = f"Received DISCONNECT from {CLIENT_ID}"
+    await until(hass, lambda: mosquitto.log.count(goodbye) >= 3)
+    assert mosquitto.log.count(goodbye) == 3
     assert "already connected" not in mosquitto.log
 
 
