@@ -106,8 +106,8 @@ async def test_f45_what_a_node_cannot_do_it_says(home: Home, command: Command, w
 async def test_a_node_that_takes_its_time_is_waited_for_without_repeats(
     home: Home, node: Node
 ) -> None:
-    node.behaviour = Behaviour(accept_first=True, delay=0.3)
-    delivery = Delivery(timeout=0.1, retries=3)
+    node.behaviour = Behaviour(accept_first=True, delay=1.5)
+    delivery = Delivery(timeout=1, retries=3)
     result = await home.household.commands.execute("plug-1", ON, delivery)
     assert (result.outcome, result.attempts) == (Outcome.CONFIRMED, 1)
     assert len(node.received) == 1

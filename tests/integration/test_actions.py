@@ -97,9 +97,7 @@ async def test_several_nodes_are_commanded_at_once_and_each_tells_its_outcome(
     second.behaviour = Behaviour(reject="no")
 
     call = asyncio.create_task(
-        respond(
-            hass, "send_command", device_id=ids(hass, entry), action="on", timeout=0.5, retries=0
-        )
+        respond(hass, "send_command", device_id=ids(hass, entry), action="on", timeout=3, retries=0)
     )
     await first.wait_for(lambda: bool(first.received))
     await second.wait_for(lambda: bool(second.refused))

@@ -99,10 +99,12 @@ async def retry(hass: HomeAssistant, entry: MockConfigEntry, **inputs: object) -
     )
 
 
-async def switch(hass: HomeAssistant, entry: MockConfigEntry, action: str) -> str:
-    """Try once, in a hurry; return the outcome."""
+async def switch(
+    hass: HomeAssistant, entry: MockConfigEntry, action: str, *, timeout: float = 0.5
+) -> str:
+    """Try once, in a hurry unless an answer is to come; return the outcome."""
     node = device_id(hass, entry, "plug-1")
-    result = await send(hass, node, action=action, timeout=0.5, retries=0)
+    result = await send(hass, node, action=action, timeout=timeout, retries=0)
     outcome = result["outcome"]
     assert isinstance(outcome, str)
     return outcome
@@ -169,7 +171,7 @@ async def test_what_the_node_refuses_and_a_toggle_are_not_tried_again(
     await retry(hass, entry, pause=0.01)
     node.behaviour = Behaviour(reject="overload") if action == "on" else Behaviour(deaf=True)
     events = Events(hass)
-    await switch(hass, entry, action)
+    await switch(hass, entry, action, timeout=60 if action == "on" else 0.5)
 
     await hass.async_block_till_done(wait_background_tasks=True)
 
@@ -182,12 +184,12 @@ async def test_what_the_node_refuses_and_a_toggle_are_not_tried_again(
 async def test_a_newer_command_takes_the_place_of_a_failed_one(
     hass: HomeAssistant, entry: MockConfigEntry, node: Node
 ) -> None:
-    told = await retry(hass, entry, pause=0.5)
+    told = await retry(hass, entry, pause=5)
     node.behaviour = Behaviour(deaf=True)
     assert await switch(hass, entry, "on") == "timed_out"
     node.behaviour = Behaviour()
 
-    assert await switch(hass, entry, "off") == "confirmed"
+    assert await switch(hass, entry, "off", timeout=60) == "confirmed"
     await until(hass, lambda: _runs(hass, "retry_failed_relay") == 0)
 
     assert [each.action for each in node.executed] == ["off"]
@@ -197,7 +199,7 @@ async def test_a_newer_command_takes_the_place_of_a_failed_one(
 async def test_a_newer_command_that_fails_is_the_one_to_try_again(
     hass: HomeAssistant, entry: MockConfigEntry, node: Node
 ) -> None:
-    await retry(hass, entry, pause=1)
+    await retry(hass, entry, pause=3)
     node.behaviour = Behaviour(deaf=True)
     assert await switch(hass, entry, "off") == "timed_out"
     assert await switch(hass, entry, "on") == "timed_out"
@@ -241,7 +243,7 @@ async def test_a_node_that_is_soon_back_was_not_silent(
         hass,
         "notify_silent_node",
         nodes=[entity_id(hass, entry, *ONLINE)],
-        patience=5,
+        patience=60,
         silent=tell(silent="{{ node }}"),
     )
 
@@ -266,7 +268,7 @@ async def test_power_above_the_limit_switches_relays_off_in_turn(
         "cap_power",
         power=entity_id(hass, entry, *POWER),
         limit=1000,
-        patience=0.3,
+        patience=2,
         relays=relays,
         switched_off=tell(relay="{{ relay }}"),
     )

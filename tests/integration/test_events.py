@@ -136,7 +136,9 @@ async def test_a_failure_is_a_line_in_the_logbook_beside_its_entity(
 ) -> None:
     node.behaviour = behaviour
 
-    await send(hass, device_id(hass, entry, "plug-1"), action="on", timeout=0.5, retries=0)
+    plug = device_id(hass, entry, "plug-1")
+    timeout = 0.5 if outcome == "timed_out" else 60
+    await send(hass, plug, action="on", timeout=timeout, retries=0)
 
     assert events.outcomes == [outcome]
     for about in ({}, {"entity_ids": [entity_id(hass, entry, *RELAY)]}):

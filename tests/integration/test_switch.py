@@ -207,7 +207,7 @@ async def test_a_connection_that_is_lost_meanwhile_is_told_as_such(
     hass: HomeAssistant, entry: MockConfigEntry, node: Node, mosquitto: Mosquitto
 ) -> None:
     node.behaviour = Behaviour(deaf=True)
-    with impatient(entry, 0.3):
+    with impatient(entry, 2):
         command = hass.async_create_task(turn(hass, entry, "on"))
         await node.wait_for(lambda: bool(node.received))
     mosquitto.kill()

@@ -239,6 +239,8 @@ async def test_probes_and_our_own_status_are_counted_like_everything_else(
         HouseholdSettings(name="Villa", home_id="villa"),
         settings(mosquitto.port, birth=status, farewell=status),
         LOGGER,
+        # The farewell is acknowledged, however long it takes.
+        timing=Timing(goodbye=60),
     )
     villa.start()
     await until(lambda: villa.link.echo is not None)
