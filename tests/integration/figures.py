@@ -6,9 +6,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
-from custom_components.homesync.client import HouseholdStatistics
+from custom_components.homesync.client import HouseholdStatistics, Publication
 
 from .lookup import coordinator
+from .waiting import reached
 
 BYTE = 1e-9
 """In the GB of which options speak."""
@@ -16,6 +17,18 @@ BYTE = 1e-9
 
 def figures(entry: MockConfigEntry) -> HouseholdStatistics:
     return coordinator(entry).household.statistics.snapshot()
+
+
+async def at_rest(entry: MockConfigEntry) -> None:
+    """Return when what a household does by itself after it has connected is over."""
+    household = coordinator(entry).household
+    if entry.options.get("echo_interval") != 0:
+        await reached(lambda: household.link.echo is not None)
+    await reached(lambda: (search := household.left_overs._search) is not None and search.done())
+    before = figures(entry).publishing.succeeded
+    # What the broker still has to say comes before the answer to this.
+    household.publish(Publication("homesync-test/rest", b""))
+    await reached(lambda: figures(entry).publishing.succeeded > before)
 
 
 async def a_minute_passes(hass: HomeAssistant) -> None:

@@ -17,7 +17,7 @@ from custom_components.homesync.figure_sensors import FIGURES, Figures
 from tests.broker import Mosquitto
 
 from .conftest import SetUp, StartNode
-from .figures import a_minute_passes, figures
+from .figures import a_minute_passes, at_rest, figures
 from .lookup import attribute, coordinator, entity_id, is_connected, state, whole_state
 from .queueing import SOON
 from .waiting import reached, until
@@ -52,6 +52,7 @@ async def test_each_figure_is_that_of_the_traffic(
     await reached(lambda: figures(entry).intake.malformed == 2)
     await command(entry, "plug-1")
     await command(entry, "plug-9", timeout=0.05, retries=0)
+    await at_rest(entry)
 
     await a_minute_passes(hass)
 

@@ -19,8 +19,9 @@ from tests.broker import Mosquitto
 from .actions import respond
 from .asking import CANARY, PAGE, steady
 from .conftest import SetUp, StartNode
+from .figures import at_rest
 from .lookup import coordinator, is_connected, state
-from .waiting import reached, until
+from .waiting import until
 
 
 @pytest.fixture
@@ -30,8 +31,6 @@ async def entry(
     entry = await set_up(mosquitto.port)
     await start_node(relay_on=False)
     await until(hass, lambda: state(hass, entry, "switch", "plug-1", "status/relay") == "off")
-    # Its messages and its round trip are among the figures.
-    await reached(lambda: coordinator(entry).household.link.echo is not None)
     return entry
 
 
@@ -84,6 +83,7 @@ async def test_the_figures_are_those_of_the_snapshot(
     hass: HomeAssistant, entry: MockConfigEntry, hass_client: ClientSessionGenerator
 ) -> None:
     client = await hass_client()
+    await at_rest(entry)
 
     told = await (await client.get("/api/homesync/stats")).json()
 
@@ -303,6 +303,7 @@ async def test_the_action_tells_the_same(
     hass: HomeAssistant, entry: MockConfigEntry, hass_client: ClientSessionGenerator
 ) -> None:
     client = await hass_client()
+    await at_rest(entry)
 
     for data, query in (({}, ""), ({"config_entry_id": entry.entry_id}, "?household_id=villa")):
         told = await (await client.get(f"/api/homesync/stats{query}")).json()

@@ -159,10 +159,12 @@ async def test_a_sleeper_sends_its_values_when_it_wakes_up(
 async def test_a_sleeper_stays_awake_until_it_has_answered(
     modern: NodeConfig, broker: Broker, observer: Observer, events: list[Event]
 ) -> None:
-    behaviour = Behaviour(sleepy=3600, delay=0.3, accept_first=True)
-    node = Node(modern, broker, behaviour, events.append)
+    slow = Behaviour(delay=0.5, accept_first=True)
+    node = Node(modern, broker, slow, events.append)
     await node.start()
     observer.command("relay", TOGGLE)
+    await node.wait_for(lambda: bool(node.executed))
+    node.behaviour = replace(slow, sleepy=3600)
     await node.wait_for(lambda: times(events, "asleep") == 1)
     await observer.wait_for(lambda: len(observer.answers) == 2)
     assert observer.answers[-1]["status"] == "success"

@@ -64,7 +64,7 @@ async def test_a_command_that_nobody_listens_to_says_so(mosquitto: Mosquitto) ->
     villa.start()
     # At first the household itself listens, for commands that the broker keeps.
     await until(lambda: "Received UNSUBSCRIBE" in mosquitto.log)
-    result = await villa.commands.execute("plug-1", ON, Delivery(timeout=0.2, retries=0))
+    result = await villa.commands.execute("plug-1", ON, Delivery(timeout=2, retries=0))
     await villa.stop()
     assert (result.outcome, result.reason) == (Outcome.TIMED_OUT, Reason.NOBODY_LISTENS)
 

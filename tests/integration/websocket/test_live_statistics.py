@@ -16,6 +16,7 @@ from tests.broker import Mosquitto
 
 from ..asking import ask, event, steady
 from ..conftest import SetUp
+from ..figures import at_rest
 from ..lookup import coordinator
 from ..waiting import reached
 from ..wire import Wire
@@ -41,6 +42,7 @@ def lay_over(before: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
 async def test_live_figures_are_what_changed(
     hass: HomeAssistant, *, client: MockHAClientWebSocket, entry: MockConfigEntry, wire: Wire
 ) -> None:
+    await at_rest(entry)
     await ask(client, type="homesync/stats/subscribe")
     first = await event(client)
     assert first.pop("type") == "snapshot"
@@ -70,6 +72,7 @@ async def test_nothing_is_told_while_only_the_clock_goes_on(
         looks += 1
         return original(*args)
 
+    await at_rest(entry)
     with patch.object(api, "household_statistics", look):
         await ask(client, type="homesync/stats/subscribe")
         await event(client)

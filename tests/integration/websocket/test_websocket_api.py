@@ -16,6 +16,7 @@ from tests.broker import Mosquitto
 
 from ..asking import CANARY, PAGE, ask, event, refused, steady
 from ..conftest import SetUp
+from ..figures import at_rest
 from ..lookup import coordinator
 from ..waiting import until
 from ..wire import Wire
@@ -73,6 +74,7 @@ async def test_what_is_not_known_is_refused(
 async def test_the_figures_are_those_of_the_snapshot(
     client: MockHAClientWebSocket, entry: MockConfigEntry
 ) -> None:
+    await at_rest(entry)
     stats = await ask(client, type="homesync/stats")
     one = await ask(client, type="homesync/stats", household_id="villa")
     household = await ask(client, type="homesync/household", household_id=entry.entry_id)
