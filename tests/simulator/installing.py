@@ -1,10 +1,11 @@
 """Ordering firmware, and waiting for what becomes of it."""
 
+import asyncio
 from collections.abc import Mapping
 
-from simulator.images import Fault
+from simulator.images import Fault, ImageServer
 
-from .observer import Observer
+from .observer import DEADLINE, Observer
 
 FIRMWARE = bytes(range(256)) * 1000
 IMAGE = "plug-s-1.3.0.bin"
@@ -13,6 +14,13 @@ FOR_EVER = Fault(slow=3600)
 
 def install(observer: Observer, order: Mapping[str, object]) -> None:
     observer.command("ota", {**order, "request_id": "r1"})
+
+
+async def fetching(images: ImageServer) -> None:
+    """Return when a node is past the handshake and has asked for an image."""
+    async with asyncio.timeout(DEADLINE):
+        while not images.requests:  # noqa: ASYNC110 - requests have no event of their own
+            await asyncio.sleep(0.005)
 
 
 async def ended(observer: Observer, request_id: str = "r1") -> dict[str, object]:

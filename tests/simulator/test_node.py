@@ -23,6 +23,16 @@ def config(**changes: object) -> NodeConfig:
     return NodeConfig(**{**fields, **changes})  # type: ignore[arg-type]  # a test is loose here
 
 
+async def failing(broker: Broker) -> Node:
+    """Let a node fail to connect, and leave it trying."""
+    events: list[Event] = []
+    node = Node(config(backoff_min=60.0, backoff_max=60.0), broker, on_event=events.append)
+    node.launch()
+    await node.wait_for(lambda: bool(events))
+    assert [each.name for each in events] == ["cannot connect"]
+    return node
+
+
 async def test_it_greets_with_retained_status_and_online_first(
     node: Node, observer: Observer
 ) -> None:
@@ -156,9 +166,9 @@ async def test_drained_waits_for_the_acknowledgement(node: Node, mosquitto: Mosq
 
 async def test_start_says_why_it_failed(broker: Broker, mosquitto: Mosquitto) -> None:
     mosquitto.stop()
-    node = Node(config(), broker)
+    node = await failing(broker)
     with pytest.raises(TimeoutError, match=r"villa\.plug-1 not online .* Connect call"):
-        await node.start(timeout=0.2)
+        await node.start(timeout=0.01)
     assert not node.running
 
 
@@ -186,9 +196,9 @@ async def test_a_wrong_password_is_told_and_the_right_one_works(
 ) -> None:
     mosquitto = start_mosquitto(users={"villa": "right"})
     wrong = Broker(port=mosquitto.port, username="villa", password="wrong")
-    node = Node(config(), wrong)
+    node = await failing(wrong)
     with pytest.raises(TimeoutError, match="not authorised"):
-        await node.start(timeout=1)
+        await node.start(timeout=0.01)
     node.broker = Broker(port=mosquitto.port, username="villa", password="right")
     await node.start()
     await node.stop()
@@ -203,9 +213,9 @@ async def test_a_refused_subscription_is_told(
 
     # mosquitto grants what its ACL forbids, so the refusal is made here.
     monkeypatch.setattr("simulator.link.Link.subscribe", refuse)
-    node = Node(config(), broker)
+    node = await failing(broker)
     with pytest.raises(TimeoutError, match="subscription refused"):
-        await node.start(timeout=0.2)
+        await node.start(timeout=0.01)
 
 
 async def test_tls_with_a_ca_of_ones_own(
@@ -223,9 +233,9 @@ async def test_tls_with_a_ca_of_ones_own(
     node.die()
     await node.start()
     await node.stop()
-    distrustful = Node(config(), Broker(port=mosquitto.port, tls=True))
+    distrustful = await failing(Broker(port=mosquitto.port, tls=True))
     with pytest.raises(TimeoutError, match="CERTIFICATE_VERIFY_FAILED"):
-        await distrustful.start(timeout=0.3)
+        await distrustful.start(timeout=0.01)
     assert "Received DISCONNECT from villa.plug-1" in mosquitto.log
 
 
@@ -292,7 +302,9 @@ async def test_nothing_is_left_after_stop(broker: Broker) -> None:
     assert fleet.online
     fleet["cabin", "plug-2"].die()
     await fleet.stop()
-    assert _resources() == before
+    # Fewer is fine: what earlier tests left may go meanwhile.
+    for now, was in zip(_resources(), before, strict=True):
+        assert now <= was
 
 
 def _resources() -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ from simulator import Behaviour, Broker, Event, Node, NodeConfig
 from simulator.images import Fault, Image, ImageServer
 from simulator.session import End
 
-from .installing import FIRMWARE, FOR_EVER, IMAGE, ended, failure, install
+from .installing import FIRMWARE, FOR_EVER, IMAGE, ended, failure, fetching, install
 from .observer import Observer
 
 
@@ -113,7 +113,7 @@ async def test_a_second_installation_meanwhile_finds_it_busy(
 ) -> None:
     images.spoil(IMAGE, FOR_EVER)
     install(observer, image.order("1.3.0"))
-    await modern_node.wait_for(lambda: modern_node.update is not None)
+    await fetching(images)
     observer.command("ota", image.order("1.4.0", "r2"))
     assert (await ended(observer, "r2"))["error"] == "busy"
     install(observer, image.order("1.3.0"))
@@ -129,6 +129,7 @@ async def test_it_goes_on_with_other_commands_meanwhile(
 ) -> None:
     images.spoil(IMAGE, FOR_EVER)
     install(observer, image.order("1.3.0"))
+    await fetching(images)
     observer.command("relay", {"action": "on", "request_id": "r2"})
     await observer.wait_for(lambda: len(observer.answers) == 1)
     assert observer.answers[0]["result"] == "on"
@@ -140,7 +141,7 @@ async def test_an_installation_that_is_interrupted_says_so(
 ) -> None:
     images.spoil(IMAGE, FOR_EVER)
     install(observer, image.order("1.3.0"))
-    await modern_node.wait_for(lambda: modern_node.update is not None)
+    await fetching(images)
     await modern_node.restart(clean=clean)
     assert (await ended(observer))["error"] == "interrupted"
     images.spoil(IMAGE, None)
@@ -192,7 +193,7 @@ async def test_an_error_that_nobody_could_hear_is_told_after_the_reconnect(
 ) -> None:
     images.spoil(IMAGE, FOR_EVER)
     install(observer, image.order("1.3.0"))
-    await modern_node.wait_for(lambda: modern_node.update is not None)
+    await fetching(images)
     home, modern_node.broker = modern_node.broker, Broker(port=1)
     assert modern_node._session is not None
     modern_node._session.finish(End.LOST)
