@@ -13,7 +13,7 @@ import pytest
 
 from custom_components.homesync.client import Cause, ConnectError, Step
 from custom_components.homesync.const import DOMAIN
-from tests.broker import Mosquitto
+from tests.broker import Mosquitto, free_port
 
 from .conftest import SetUp, StartScripted, quick
 from .flows import UNTOUCHED, begin, submit, suggested, typed
@@ -83,11 +83,9 @@ async def test_an_unexpected_failure_is_logged_and_told(
 
 
 async def test_a_port_on_which_nothing_listens(hass: HomeAssistant, mosquitto: Mosquitto) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
     flow = await begin(hass)
 
-    result = await submit(hass, flow, typed(port))
+    result = await submit(hass, flow, typed(free_port()))
 
     assert_back_at_form(result, {"port": "refused"})
     await recover(hass, flow, mosquitto.port)
@@ -207,7 +205,9 @@ async def test_a_broker_that_goes_only_half_the_way(
     broker = await start_scripted(**script)
     flow = await begin(hass)
 
-    with patch("custom_components.homesync.broker.Timing", quick(deadline=0.3, goodbye=0.1)):
+    # Long enough to get as far as the script leads.
+    deadline = 1.5 if errors == {"base": "timed_out"} else 60
+    with patch("custom_components.homesync.broker.Timing", quick(deadline=deadline, goodbye=0.1)):
         result = await submit(hass, flow, typed(broker.port))
 
     assert_back_at_form(result, errors)

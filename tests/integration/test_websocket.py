@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from custom_components.homesync.const import DOMAIN
-from tests.broker import Mosquitto
+from tests.broker import Mosquitto, free_port
 
 from .certificates import listener, pem_of
 from .conftest import SetUp
@@ -29,9 +29,7 @@ def plain(port: int) -> tuple[str, str]:
 
 @pytest.fixture
 def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    return free_port()
 
 
 @pytest.fixture

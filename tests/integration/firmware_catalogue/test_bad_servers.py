@@ -10,7 +10,7 @@ from aiohttp import web
 import pytest
 import trustme
 
-from tests.broker import Mosquitto
+from tests.broker import Mosquitto, free_port
 
 from ..certificates import listener
 from .conftest import PLUG, Make, Server, version_in
@@ -154,10 +154,11 @@ async def test_a_certificate_of_a_stranger_is_not_accepted(
     assert catalogue.error == f"127.0.0.1:{port}: {words}"
 
 
-async def test_a_server_that_is_not_there_is_an_error(make: Make, unused_tcp_port: int) -> None:
-    catalogue = make(f"https://127.0.0.1:{unused_tcp_port}/firmware.json")
+async def test_a_server_that_is_not_there_is_an_error(make: Make) -> None:
+    port = free_port()
+    catalogue = make(f"https://127.0.0.1:{port}/firmware.json")
     await catalogue.async_refresh()
-    assert catalogue.error == f"127.0.0.1:{unused_tcp_port}: it cannot be reached"
+    assert catalogue.error == f"127.0.0.1:{port}: it cannot be reached"
 
 
 @pytest.mark.parametrize(
