@@ -48,7 +48,8 @@ def _short_waits() -> Iterator[None]:
     """Try a broker again at once; how long the waits really are is the client's tests' subject."""
     with (
         patch("custom_components.homesync.broker.Timing", quick()),
-        patch("custom_components.homesync.client.transport.preflight._ECHO_WITHIN", 0.3),
+        patch("custom_components.homesync.client.transport.preflight._ECHO_WITHIN", 60),
+        patch("custom_components.homesync.client.transport.echo._LOOKS", 1200),
         patch("custom_components.homesync.client.retained._STEP", 0.1),
         patch("custom_components.homesync.client.retained._QUIET", 0.4),
         patch("custom_components.homesync.config_flow._PROGRESS_LASTS", 0),
@@ -58,11 +59,22 @@ def _short_waits() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def short_echo() -> Iterator[None]:
+    """Give up soon an echo that is not to come back."""
+    with (
+        patch("custom_components.homesync.broker.Timing", quick(echo_within=3.0)),
+        patch("custom_components.homesync.client.transport.preflight._ECHO_WITHIN", 2),
+        patch("custom_components.homesync.client.transport.echo._LOOKS", 20),
+    ):
+        yield
+
+
 def quick(**changes: float) -> Callable[..., Timing]:
     """Timing with short waits, whatever the options say of them."""
 
     def make(**chosen: float) -> Timing:
-        waits = {"first_gap": 0.02, "longest_gap": 0.05, "echo_within": 1.0, **changes}
+        waits = {"first_gap": 0.02, "longest_gap": 0.05, "echo_within": 60.0, **changes}
         return Timing(**{**chosen, **waits})  # type: ignore[arg-type]  # a test is loose here
 
     return make

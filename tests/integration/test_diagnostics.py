@@ -209,6 +209,7 @@ async def test_certificates_are_told_by_the_days_that_are_left(
     assert "CERTIFICATE" not in json.dumps(told)
 
 
+@pytest.mark.usefixtures("short_echo")
 async def test_filters_that_stay_silent_are_told_as_branches(
     hass: HomeAssistant, start_mosquitto: Callable[..., Mosquitto], set_up: SetUp
 ) -> None:

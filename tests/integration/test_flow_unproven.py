@@ -21,6 +21,7 @@ FILTERS = [
     "homesync/villa/nodes/+/status/+",
     "homesync/villa/nodes/+/response/+",
 ]
+pytestmark = pytest.mark.usefixtures("short_echo")
 MUTE = "topic read homesync/#\n"
 
 

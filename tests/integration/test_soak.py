@@ -97,7 +97,7 @@ async def test_sixty_commands_end_once_each_and_leave_equal_states(
     conductor = Conductor(stage, ledger)
     try:
         await conductor.play(make_plan(seed, SCALE, NODES))
-        await conductor.calm(20)
+        await conductor.calm(60)
     finally:
         await conductor.close()
 

@@ -96,7 +96,7 @@ exec "$@"
 def test_f12_a_firewall_that_drops_the_tls_port_gives_way_to_the_websocket() -> None:
     program = [sys.executable, "-m", "tests.transport.firewalled"]
     alone = ["unshare", "--net", "sh", "-c", _FIREWALL, "sh", *program]
-    done = subprocess.run(alone, capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run(alone, capture_output=True, text=True, timeout=250, check=False)
     if "unshare failed" in done.stderr or "Operation not permitted" in done.stderr:
         pytest.skip("this user may not make a network of its own")
     assert done.stdout.split() == ["timed_out", "timed_out", "timed_out", "websocket"], done.stderr

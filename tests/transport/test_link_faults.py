@@ -242,7 +242,7 @@ async def test_f04_a_broker_that_hears_nothing_bounds_what_waits_and_does_not_ho
         loop = asyncio.get_running_loop()
         begin = loop.time()
         await link.session.stop()
-        assert loop.time() - begin < 1.5
+        assert loop.time() - begin < 5
     assert not [each for each in asyncio.all_tasks() if "homesync" in str(each)]
 
 
