@@ -8,8 +8,8 @@ from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, 
 from tests.broker import Mosquitto
 
 from ..conftest import SetUp, StartNode
-from ..lookup import state
-from ..waiting import until
+from ..lookup import coordinator, state
+from ..waiting import reached, until
 
 
 @pytest.fixture
@@ -19,6 +19,8 @@ async def entry(
     entry = await set_up(mosquitto.port)
     await start_node(relay_on=False)
     await until(hass, lambda: state(hass, entry, "switch", "plug-1", "status/relay") == "off")
+    # Its messages are seen and counted like all others.
+    await reached(lambda: coordinator(entry).household.link.echo is not None)
     return entry
 
 
