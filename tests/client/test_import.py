@@ -44,7 +44,7 @@ def test_the_client_knows_no_home_assistant() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=250,
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == "stopped\n"
