@@ -21,6 +21,7 @@ from custom_components.homesync.client.errors import (
     NotConnectedError,
     TooLargeError,
 )
+from custom_components.homesync.client.order import Order
 
 from .desk import ACCEPTED, IDENTIFY, OFF, ON, TOGGLE, Desk, light, own
 from .virtual_time import on_virtual_time
@@ -311,3 +312,34 @@ async def test_who_hears_of_an_outcome_may_send_something_at_once() -> None:
     assert desk.outcomes[2:] == [("rejected", "node_offline")]
     assert desk.nodes == ["plug-2"]
     desk.dispatch.cancel()
+
+
+@on_virtual_time
+async def test_a_new_command_does_not_overtake_one_that_the_link_did_not_take() -> None:
+    desk = Desk()
+    desk.broken = CongestedError("full")
+    first = desk.submit(command=own("first"))
+    desk.broken = None
+    second = desk.submit("plug-2", own("second"))
+    assert desk.commands == [own("first"), own("second")]
+    desk.answer(first.request_id)
+    desk.answer(second.request_id)
+    assert desk.outcomes == [("confirmed", None)] * 2
+
+
+@on_virtual_time
+async def test_what_is_sent_while_another_is_being_sent_waits_for_its_turn() -> None:
+    desk = Desk()
+    orders: list[Order] = []
+
+    def send_more(_: str) -> None:
+        desk.on_send = lambda _: None
+        orders.append(desk.submit(command=OFF))
+
+    desk.on_send = send_more
+    first = desk.submit(command=ON)
+    assert desk.commands == [ON]
+    desk.answer(first.request_id)
+    assert desk.commands == [ON, OFF]
+    desk.answer(orders[0].request_id)
+    assert desk.outcomes == [("confirmed", None)] * 2

@@ -9,6 +9,7 @@ import pytest
 from custom_components.homesync.client import Command, Delivery, LedAction, LedCommand
 from custom_components.homesync.client.order import Order
 from custom_components.homesync.client.outbox import PER_NODE, TOTAL, Outbox
+from custom_components.homesync.client.prompt import Prompt
 
 from .desk import IDENTIFY, OFF, ON, UPDATE, light, own
 
@@ -37,7 +38,7 @@ class Box(Outbox):
             created=0.0,
             waits_since=0.0,
             ends=60.0,
-            done=self._loop.create_future(),
+            done=Prompt(self._loop),
             sends_left=4,
         )
 

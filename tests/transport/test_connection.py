@@ -107,6 +107,23 @@ async def test_who_waits_for_an_answer_has_his_turn_before_the_broker_its_receip
 
 
 @on_virtual_time
+async def test_receipts_that_are_due_leave_with_the_next_message_in_one_write() -> None:
+    written: list[bytes] = []
+    async with ScriptedBroker(accept) as broker:
+        connection = Records().connection(broker.port)
+        await connection.open(5)
+        transport = connection._transport
+        assert transport is not None
+        with patch.object(transport, "write", written.append):
+            connection.data_received(publish(4, b"t", b"", qos=1, packet_id=7))
+            connection.publish(Publication("t", b"x", qos=0))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        assert written == [puback(7) + publish(4, b"t", b"x")]
+        await connection.close(2)
+
+
+@on_virtual_time
 async def test_a_receipt_that_waits_leaves_before_the_goodbye() -> None:
     async with ScriptedBroker(accept) as broker:
         connection = Records().connection(broker.port)

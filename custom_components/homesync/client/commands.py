@@ -6,7 +6,7 @@ and as `docs/protocol.md` writes it: a JSON object without request id and time.
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import orjson
 
@@ -210,6 +210,9 @@ class Delivery:
     ttl: float = DEFAULT_TTL
 
 
+DEFAULT_DELIVERY = Delivery()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCommand:
     """A queued command at rest; times are seconds since the epoch, `fields` is JSON text."""
@@ -235,8 +238,7 @@ class ResponseStatus(StrEnum):
     PROGRESS = "progress"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(NamedTuple):
     """A node's answer to one request.
 
     `leaf` is the end of its topic; `wait` how long, in seconds, the node wants us to go on

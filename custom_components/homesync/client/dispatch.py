@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .commands import (
+    DEFAULT_DELIVERY,
     Command,
     CommandResult,
     Delivery,
@@ -27,8 +28,6 @@ from .records import Installation
 from .turns import Limits, Turns
 
 _LATENCIES = 500
-
-DEFAULT_DELIVERY = Delivery()
 
 type ResultListener = Callable[[CommandResult], None]
 
@@ -137,11 +136,11 @@ class Dispatch:
         if refusal is not None:
             self._end(order, order.result(*refusal))
             return order
-        self._accept(order)
-        self.pump()
-        if not order.ended and order.timer is None:
-            # It was not sent at once.
-            self._set_expiry(order)
+        if order.delivery.queue or order.is_update or not self._turns.send_at_once(order):
+            self._accept(order)
+            self.pump()
+            if not order.ended and order.timer is None:
+                self._set_expiry(order)
         return order
 
     def withdraw(self, order: Order, reason: Reason = Reason.WITHDRAWN) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .commands import Command, CommandResult, OtaCommand, Outcome, Reason, Response, ResponseStatus
 from .errors import CongestedError, HomeSyncError, NotConnectedError, TooLargeError
 from .order import MEMORY, Order
+from .prompt import Prompt
 from .transport.reasons import FAILURE, NO_SUBSCRIBERS, reason_of
 
 _FIRST_GAP = 1.0  # doubled with each repeat
@@ -28,11 +29,12 @@ class Answered:
     """An answer that found its request.
 
     `outdated` if it may come from the node's memory while the node has told its state
-    since the first send: that state is newer then.
+    since the first send: that state is newer then. `caller` waits for the outcome.
     """
 
     command: Command
     outdated: bool
+    caller: Prompt[CommandResult]
 
 
 class Inflight:
@@ -107,7 +109,7 @@ class Inflight:
                     Outcome.REJECTED, Reason.REFUSED_BY_NODE, detail=response.error
                 )
             self._end(order, result, answered=True)
-        return Answered(order.command, order.attempts > 1 and order.state_told)
+        return Answered(order.command, order.attempts > 1 and order.state_told, order.done)
 
     def broker_answered(self, request_id: str, code: int) -> None:
         """Take the broker's own answer to a command; only MQTT 5 tells of refusals."""

@@ -246,12 +246,15 @@ class Intake:
             target, payload, self._wall_clock(), self._complain
         )
         answered = self._dispatch.take(response)
-        if answered is None or answered.outdated:
+        if answered is None:
             return
-        report = self._dialect.report_of(answered.command, response)
-        node = self._model.nodes.get(response.node_id)
-        if report is not None and node is not None:
-            self._tell(node, self._model.apply_status(report, live=True))
+        if not answered.outdated:
+            report = self._dialect.report_of(answered.command, response)
+            node = self._model.nodes.get(response.node_id)
+            if report is not None and node is not None:
+                self._tell(node, self._model.apply_status(report, live=True))
+        # The outcome and the state are told. Later the node's next message would come first.
+        answered.caller.hurry()
 
     def _heard(self, node_id: str) -> NodeState | None:
         """Return a node, added if it is heard for the first time and there still is room."""

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from .commands import (
+    DEFAULT_DELIVERY,
     LONGEST_TTL,
     REPLACEABLE,
     Command,
@@ -17,12 +18,15 @@ from .commands import (
     OtaCommand,
     Outcome,
     Reason,
+    RelayAction,
+    RelayCommand,
     Response,
     StoredCommand,
     fields_of,
     read_command,
 )
 from .errors import InvalidSettingError
+from .prompt import Prompt
 from .protocol.topics import is_id
 
 MEMORY = 60.0
@@ -49,7 +53,7 @@ class Order:
     created: float
     waits_since: float
     ends: float
-    done: asyncio.Future[CommandResult]
+    done: Prompt[CommandResult]
     sends_left: int
     ended: bool = False
     attempts: int = 0
@@ -198,7 +202,7 @@ def _order(node_id: str, command: Command, delivery: Delivery, created: float) -
         created=created,
         waits_since=now,
         ends=now + delivery.ttl,
-        done=loop.create_future(),
+        done=Prompt(loop),
         sends_left=1 + delivery.retries,
     )
 
@@ -206,7 +210,11 @@ def _order(node_id: str, command: Command, delivery: Delivery, created: float) -
 def _checked(node_id: str, command: Command, delivery: Delivery) -> Command:
     """Return a command as a node may be sent it, or raise InvalidSettingError."""
     _check_ids(node_id, command.kind)
-    _check_delivery(delivery.ttl, delivery.timeout, delivery.retries)
+    if delivery is not DEFAULT_DELIVERY:
+        _check_delivery(delivery.ttl, delivery.timeout, delivery.retries)
+    if type(command) is RelayCommand and type(command.action) is RelayAction:
+        # Taken apart and read again, it could only be the same.
+        return command
     try:
         fields = fields_of(command)
     except orjson.JSONDecodeError:

@@ -101,8 +101,7 @@ class StatusKey(StrEnum):
 type StatusValue = bool | int | str | LedState | Firmware | Installation | tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusReport:
+class StatusReport(NamedTuple):
     """Fields of one status message; a value of None takes the field back.
 
     `rssi` is in dBm, `uptime` in seconds, `relay` and `online` are booleans, `led` is a

@@ -67,6 +67,12 @@ class Turns:
         finally:
             self._pumping = False
 
+    def send_at_once(self, order: Order) -> bool:
+        """Send a new order if nothing waits, so that it need not either; else False."""
+        if self._outbox or self._pumping or self._stopped or self._away(order.node_id) is not None:
+            return False
+        return self._has_turn(order) and self._inflight.begin(order)
+
     def broker_answered(self) -> None:
         """The link may have room again for what it did not take."""
         if self._later is not None:
@@ -106,6 +112,17 @@ class Turns:
         for order in self._outbox.line(node_id):
             if not order.delivery.queue:
                 self._refuse(order)
+
+    def _has_turn(self, order: Order) -> bool:
+        """Whether a command that is no update may be sent now."""
+        busy = busy_here = 0
+        for other in self._inflight.orders:
+            if other.node_id == order.node_id and other.command.kind == order.command.kind:
+                return False
+            if not (other.accepted or other.is_update):
+                busy += 1
+                busy_here += other.node_id == order.node_id
+        return busy_here < self._limits.per_node and busy < self._limits.per_household
 
     def _next(self, node_id: str) -> Order | None:
         own: list[Order] = []

@@ -1,5 +1,6 @@
 """Answers to commands, as `docs/protocol.md` writes them, and what they tell of the node."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -41,21 +42,21 @@ def decode_response(
     status = content.get("status")
     if type(status) is not str or status not in _STATUSES:
         raise ProtocolError("invalid_field", "status is none of " + ", ".join(_STATUSES))
-    result = read_optional(content, "result", read_text, complain)
+    given = {
+        field: read_optional(content, name, read, complain)
+        for name, (field, read) in _OPTIONAL.items()
+        if name in content
+    }
+    if "led" in content:
+        given["led"] = read_optional(content, "led", partial(_read_led_object, complain), complain)
     return Response(
         node_id=target.node_id,
         leaf=target.leaf,
         request_id=request_id,
         status=_STATUSES[status],
-        result=result,
-        error=read_optional(content, "error", read_text, complain),
-        wait=read_optional(content, "wait", _read_wait, complain),
-        stage=read_optional(content, "stage", _read_stage, complain),
-        percentage=read_optional(content, "percentage", _read_percentage, complain),
-        settings=read_optional(content, "config", _read_settings, complain),
-        led=read_optional(content, "led", partial(_read_led_object, complain), complain),
         at=at,
         stamped=stamped,
+        **given,
     )
 
 
@@ -111,3 +112,14 @@ def _read_percentage(value: Any, name: str) -> float:
 
 def _read_stage(value: Any, name: str) -> str:
     return read_text(value, name, MAX_NAME)
+
+
+# The optional fields → what a Response calls them, and how they are read.
+_OPTIONAL: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
+    "result": ("result", read_text),
+    "error": ("error", read_text),
+    "wait": ("wait", _read_wait),
+    "stage": ("stage", _read_stage),
+    "percentage": ("percentage", _read_percentage),
+    "config": ("settings", _read_settings),
+}

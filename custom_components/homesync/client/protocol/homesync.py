@@ -143,16 +143,10 @@ class HomeSyncDialect:
         self, node_id: str, command: Command, request_id: str, at: float
     ) -> Publication:
         """Encode a command: QoS 1, never retained."""
-        return Publication(
-            self._topics.build(node_id, _COMMAND, command.kind),
-            dump(
-                {
-                    **fields_of(command),
-                    "request_id": request_id,
-                    "timestamp": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds"),
-                }
-            ),
-        )
+        content = fields_of(command)
+        content["request_id"] = request_id
+        content["timestamp"] = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+        return Publication(self._topics.build(node_id, _COMMAND, command.kind), dump(content))
 
     def forget_node(self, node_id: str) -> list[Publication]:
         """Empty retained messages that take a node's status off the broker."""

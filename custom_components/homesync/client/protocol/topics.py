@@ -5,6 +5,7 @@ no id can hold a separator, a wildcard or a control character.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 import re
 from sys import intern
 import unicodedata
@@ -81,9 +82,7 @@ class HouseholdTopics:
 
     def build(self, node_id: str, branch: str, leaf: str) -> str:
         """One node's topic."""
-        if not is_id(node_id) or not is_id(leaf):
-            raise ValueError("not an id")
-        return f"{self.root}/{node_id}/{branch}/{leaf}"
+        return _build(self.root, node_id, branch, leaf)
 
     def split(self, topic: bytes) -> NodeTopic:
         """Split a received topic, or raise ProtocolError."""
@@ -96,3 +95,11 @@ class HouseholdTopics:
         if not is_id(node_id) or not is_id(leaf) or node_id == ECHO_NODE:
             raise ProtocolError("invalid_topic", "topic has an id that is not allowed")
         return NodeTopic(intern(node_id), intern(branch), intern(leaf))
+
+
+# Commands go to the same topics again and again.
+@lru_cache(maxsize=1024)
+def _build(root: str, node_id: str, branch: str, leaf: str) -> str:
+    if not is_id(node_id) or not is_id(leaf):
+        raise ValueError("not an id")
+    return f"{root}/{node_id}/{branch}/{leaf}"

@@ -339,6 +339,9 @@ class Connection(asyncio.Protocol):
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
+            if self._acks:
+                # In front: nothing may follow a DISCONNECT.
+                data, self._acks = self._acks + data, b""
             self._watch.keepalive.sent = self._now()
             self._traffic.bytes_out += len(data)
             self._transport.write(data)

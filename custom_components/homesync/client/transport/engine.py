@@ -37,7 +37,7 @@ from .packets import (
     Connack,
     MqttVersion,
     encode_publish,
-    is_topic,
+    encode_topic,
     read_connack,
     read_disconnect,
     read_puback,
@@ -298,9 +298,10 @@ class Engine:
 
     def _check(self, message: Publication) -> None:
         """Refuse what this broker, or any, would end the connection for."""
-        if not is_topic(message.topic):
+        topic = encode_topic(message.topic)
+        if not topic:
             raise InvalidSettingError("topic", "MQTT lets nobody publish on this topic")
-        size = len(message.topic.encode()) + len(message.payload) + _HEADERS
+        size = len(topic) + len(message.payload) + _HEADERS
         if size > self._largest:
             raise TooLargeError(size, self._largest)
 
@@ -331,7 +332,8 @@ class Engine:
             self._traffic.refused += 1
         else:
             self._traffic.acknowledged += 1
-        self._send_waiting()
+        if self._waiting:
+            self._send_waiting()
         self._events.on_puback()
         if on_answer is not None:
             on_answer(code)

@@ -6,7 +6,6 @@ Every length is checked; what breaks the rules raises MalformedPacketError.
 
 from dataclasses import dataclass
 from enum import IntEnum
-import re
 from typing import Final
 
 from ..errors import MalformedPacketError
@@ -64,7 +63,6 @@ _PUBLISH: Final = 0x30
 _QOS_1: Final = 0x02
 _SUBACK: Final = 0x90
 _LONGEST_TOPIC: Final = 65_535
-_NEVER_IN_TOPIC: Final = re.compile("[+#\0\ud800-\udfff]")
 
 type Properties = dict[int, int | bytes]
 
@@ -109,10 +107,19 @@ class Answer:
     codes: tuple[int, ...]
 
 
+def encode_topic(text: str) -> bytes:
+    """Encode a topic; empty if MQTT lets nobody publish on it (3.1.1 sections 1.5.3 and 4.7)."""
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        return b""
+    bad = b"+" in encoded or b"#" in encoded or b"\0" in encoded
+    return b"" if bad or len(encoded) > _LONGEST_TOPIC else encoded
+
+
 def is_topic(text: str) -> bool:
-    """Whether MQTT lets anybody publish on a topic; MQTT 3.1.1 sections 1.5.3 and 4.7."""
-    size = len(text.encode("utf-8", "surrogatepass"))
-    return 0 < size <= _LONGEST_TOPIC and _NEVER_IN_TOPIC.search(text) is None
+    """Whether MQTT lets anybody publish on a topic."""
+    return encode_topic(text) != b""
 
 
 def encode_publish(
@@ -122,20 +129,20 @@ def encode_publish(
 
     Its topic has to be one (`is_topic`), and its body at most LARGEST_BODY. No properties.
     """
-    topic = message.topic.encode()
+    topic, payload = message.topic.encode(), message.payload
     header, between = _PUBLISH | retain, b""
     if packet_id:
         header, between = header | _QOS_1, packet_id.to_bytes(2)
     if version is MqttVersion.V5:
         between += b"\0"
-    size = encode_varint(2 + len(topic) + len(between) + len(message.payload))
-    return b"".join(
-        (bytes((header,)), size, len(topic).to_bytes(2), topic, between, message.payload)
-    )
+    size = encode_varint(2 + len(topic) + len(between) + len(payload))
+    return b"".join((bytes((header,)), size, len(topic).to_bytes(2), topic, between, payload))
 
 
 def encode_varint(value: int) -> bytes:
     """Return a variable byte integer of at most four bytes; section 2.2.3."""
+    if value <= 0x7F:
+        return bytes((value,))
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)
