@@ -102,7 +102,7 @@ type StatusValue = bool | int | str | LedState | Firmware | Installation | tuple
 
 
 class StatusReport(NamedTuple):
-    """Fields of one status message; a value of None takes the field back.
+    """Fields of one status message; a value of None takes the field back. A tuple as a Reading.
 
     `rssi` is in dBm, `uptime` in seconds, `relay` and `online` are booleans, `led` is a
     LedState, `available` a Firmware, `capabilities` and `effects` are names.
