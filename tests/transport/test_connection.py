@@ -119,7 +119,7 @@ async def test_receipts_that_are_due_leave_with_the_next_message_in_one_write() 
             connection.publish(Publication("t", b"x", qos=0))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        assert written == [puback(7) + publish(4, b"t", b"x")]
+        assert written == [publish(4, b"t", b"x") + puback(7)]
         await connection.close(2)
 
 

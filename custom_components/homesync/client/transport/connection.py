@@ -340,8 +340,9 @@ class Connection(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             if self._acks:
-                # In front: nothing may follow a DISCONNECT.
-                data, self._acks = self._acks + data, b""
+                # Behind, so that a command does not wait for them in the broker; before a
+                # DISCONNECT, which nothing may follow, they were sent by themselves.
+                data, self._acks = data + self._acks, b""
             self._watch.keepalive.sent = self._now()
             self._traffic.bytes_out += len(data)
             self._transport.write(data)
