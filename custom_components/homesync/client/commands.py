@@ -6,7 +6,7 @@ and as `docs/protocol.md` writes it: a JSON object without request id and time.
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, override
 
 import orjson
 
@@ -296,9 +296,8 @@ class Reason(StrEnum):
     POISONOUS = "poisonous"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandResult:
-    """The one outcome of a command.
+class CommandResult(NamedTuple):
+    """The one outcome of a command; a tuple, as its caller waits while it is made.
 
     `action` is what a relay or an LED was told; `latency` is in seconds from the first send to the last word, None without one;
     `attempts` counts the sends; `detail` is the node's or the broker's own text;
@@ -315,4 +314,10 @@ class CommandResult:
     reason: Reason | None = None
     detail: str | None = None
     latency: float | None = None
-    settings: str | None = field(default=None, repr=False)
+    settings: str | None = None
+
+    @override
+    def __repr__(self) -> str:
+        told = zip(self._fields, self, strict=True)
+        shown = ", ".join(f"{name}={value!r}" for name, value in told if name != "settings")
+        return f"CommandResult({shown})"

@@ -6,7 +6,7 @@ later than nodes have to remember request ids (`docs/protocol.md`).
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .commands import Command, CommandResult, OtaCommand, Outcome, Reason, Response, ResponseStatus
 from .errors import CongestedError, HomeSyncError, NotConnectedError, TooLargeError
@@ -24,8 +24,7 @@ _POISON_STRIKES = 3
 _ENDED = 256  # request ids remembered to tell late answers from invented ones
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """An answer that found its request.
 
     `outdated` if it may come from the node's memory while the node has told its state

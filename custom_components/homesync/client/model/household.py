@@ -39,6 +39,8 @@ _SILENT = 600.0  # a node that sends no status/online and nothing else for so lo
 _BOOT_TOLERANCE = 10.0  # seconds by which uptime and clock of a small node disagree
 
 
+_KEYS = {status: f"status/{status}" for status in StatusKey}
+
 # What a node says it can do → the key under which that is told.
 _CAPABILITIES = {"led": LED, "identify": IDENTIFY, "restart": RESTART}
 
@@ -203,8 +205,8 @@ class HouseholdModel:
             if status is StatusKey.UPTIME:
                 if timely:
                     changed += self._boot(node, report.at, value)
-            elif self._set(node, f"status/{status}", value, report):
-                changed.append(f"status/{status}")
+            elif self._set(node, key := _KEYS[status], value, report):
+                changed.append(key)
         if CAPABILITIES in changed:
             changed += self._gained(node)
         if (StatusKey.ONLINE, False) in report.fields:
