@@ -151,7 +151,7 @@ async def test_a_sleeper_sends_its_values_when_it_wakes_up(
 ) -> None:
     node = Node(replace(modern, interval=3600), broker, Behaviour(sleepy=0.02))
     await node.start()
-    await observer.wait_for(lambda: len(observer.on("telemetry/power")) == 3)
+    await observer.wait_for(lambda: len(observer.on("telemetry/power")) >= 3)
     assert node.connections >= 3
     await node.stop()
 
