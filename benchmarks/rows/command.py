@@ -2,10 +2,11 @@
 
 from ..bench import Bench
 from ..figures import Row, at_most, median, ratios
+from ..site import House
 
 _NODE = "node0000"
 # Only a note: most of its time it waits for the broker's Nagle algorithm.
-_CORE_TIMES = 2
+_CORE_TIMES = 20
 # Both sides take turns so often within a run: what else the machine does meets both.
 _TURNS = 7
 
@@ -17,23 +18,28 @@ def command(bench: Bench) -> list[Row]:
     echo = site.start("echo", str(site.broker.port))
     for home in ("home", "core"):
         node.ask("announce", home=home, node=_NODE)
-    bare: list[float] = []
-    found: dict[str, list[float]] = {side: [] for side in site.houses}
     # On and off: an even number leaves the relay as it was.
     times = 2 * max(1, sizes.commands // (2 * _TURNS))
+    bare: list[float] = []
+    ours: list[float] = []
     for run in range(sizes.runs + 1):
-        trips: dict[str, list[float]] = {"": [], **{side: [] for side in site.houses}}
+        trips: tuple[list[float], list[float]] = [], []
         for _ in range(_TURNS):
-            trips[""] += echo.ask("measure", times=times)
-            for side, house in site.houses.items():
-                home = house.plant.homes[0]
-                wanted = min(times, _CORE_TIMES) if side == "core" else times
-                trips[side] += house.program.ask("command", home=home, node=_NODE, times=wanted)
+            trips[0].extend(echo.ask("measure", times=times))
+            trips[1].extend(_switch(site.houses["homesync"], times))
         if run:
-            bare.append(median(trips.pop("")) * 1e3)
-            for side, seconds in trips.items():
-                found[side].append(median(seconds) * 1e3)
-    return [_row(found["homesync"], bare, found["core"])]
+            bare.append(median(trips[0]) * 1e3)
+            ours.append(median(trips[1]) * 1e3)
+    core = [each * 1e3 for each in _switch(site.houses["core"], _CORE_TIMES)]
+    return [_row(ours, bare, core)]
+
+
+def _switch(house: House, times: int) -> list[float]:
+    """Switch a relay on and off; return the seconds that each took."""
+    trips: list[float] = house.program.ask(
+        "command", home=house.plant.homes[0], node=_NODE, times=times
+    )
+    return trips
 
 
 def _row(ours: list[float], bare: list[float], core: list[float]) -> Row:
