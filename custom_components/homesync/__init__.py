@@ -25,8 +25,8 @@ from .websocket_api import async_setup_websocket_api
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
-# At a start all households wait for the same platforms, which are there for all of them in
-# the same turn of the loop.
+# At a start Home Assistant sets all of them up in the same turn of the loop, in which each
+# would have a thread started for its files, and later get its platforms.
 _ONE_BY_ONE: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_one_by_one")
 
 
@@ -41,6 +41,12 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> bool:
     """Run one household; a broker that is away does not keep it from loading."""
+    async with hass.data[_ONE_BY_ONE]:
+        await _set_up(hass, entry)
+    return True
+
+
+async def _set_up(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> None:
     try:
         broker = await async_broker_settings(hass, entry.data, entry.options)
     except InvalidSettingError as err:
@@ -51,12 +57,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> 
         ) from err
     coordinator = entry.runtime_data = HomeSyncCoordinator(hass, entry, broker)
     await coordinator.async_restore()
-    async with hass.data[_ONE_BY_ONE]:
-        await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_reload))
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, coordinator.stop))
     await coordinator.async_start()
-    return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> bool:

@@ -11,6 +11,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 
 from custom_components.homesync.const import DOMAIN
+from custom_components.homesync.coordinator import HomeSyncCoordinator
 from tests.broker import Mosquitto
 
 from .conftest import SetUp, StartNode, StartScripted
@@ -148,6 +149,34 @@ async def test_unloading_does_not_wait_for_a_broker_that_does_not_answer(
     assert hass.loop.time() - begin < 3
     assert own_tasks() == []
     await until(hass, lambda: not broker.open_connections)
+
+
+async def test_households_are_set_up_one_after_the_other(
+    mosquitto: Mosquitto, set_up: SetUp
+) -> None:
+    at_it: list[HomeSyncCoordinator] = []
+    most = 0
+    restore, start = HomeSyncCoordinator.async_restore, HomeSyncCoordinator.async_start
+
+    async def begin(coordinator: HomeSyncCoordinator) -> None:
+        nonlocal most
+        at_it.append(coordinator)
+        most = max(most, len(at_it))
+        await restore(coordinator)
+
+    async def end(coordinator: HomeSyncCoordinator) -> None:
+        await start(coordinator)
+        at_it.remove(coordinator)
+
+    with (
+        patch.object(HomeSyncCoordinator, "async_restore", begin),
+        patch.object(HomeSyncCoordinator, "async_start", end),
+    ):
+        homes = ("villa", "chalet", "cabin")
+        await asyncio.gather(*(set_up(mosquitto.port, home) for home in homes))
+
+    assert most == 1
+    assert not at_it
 
 
 async def test_unloading_at_once_after_setting_up(
