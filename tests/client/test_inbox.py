@@ -147,19 +147,82 @@ def test_f37_a_slice_ends_after_two_milliseconds_and_pauses_for_a_moment(house: 
     assert len(house.handled) == 20
 
 
-def test_f37_pauses_are_long_while_newer_payloads_come(house: House) -> None:
+@pytest.mark.parametrize(
+    ("topics", "pause"),
+    [
+        # Ten times a second each: three of seventeen topics have had their turn.
+        (20, 0.1 * 3 / 17 - 0.003),
+        # A slice takes no more than a third of the time.
+        (2000, 0.003 * 2),
+    ],
+)
+def test_f37_pauses_are_long_while_newer_payloads_come(
+    house: House, topics: int, pause: float
+) -> None:
+    house.seconds = 0.001
+    for number in range(topics):
+        house.put(b"t%d" % number)
+    house.inbox.flush()
+    house.put(b"t19", b"newer")
+    house.loop.let_pause_pass()
+    assert house.loop.pause == pytest.approx(pause)
+
+    house.loop.let_pause_pass()
+    assert house.loop.pause == pytest.approx(0.003 / 4)
+    house.drain()
+    assert len(house.handled) == topics
+
+
+def test_f37_however_fast_they_are_a_flood_is_handed_on_as_browsers_take_it(house: House) -> None:
+    for _ in range(2):
+        flood(house)
+    begin, handled = house.loop.now, len(house.handled)
+    for _ in range(20):
+        flood(house)
+    rate = (len(house.handled) - handled) / (house.loop.now - begin)
+    assert rate == pytest.approx(10_000)
+
+
+def flood(house: House) -> None:
+    """Let newer payloads of many topics come, and the pause pass."""
+    for number in range(5000):
+        house.put(b"t%d" % number)
+    house.inbox.flush()
+    house.loop.let_pause_pass()
+
+
+def test_what_is_urgent_does_not_wait_for_the_pace_of_a_flood(house: House) -> None:
     house.seconds = 0.001
     for number in range(20):
         house.put(b"t%d" % number)
     house.inbox.flush()
     house.put(b"t19", b"newer")
     house.loop.let_pause_pass()
-    assert house.loop.pause == pytest.approx(0.003 * 2)
-
-    house.loop.let_pause_pass()
-    assert house.loop.pause == pytest.approx(0.003 / 4)
+    handled = len(house.handled)
+    house.loop.now += 0.002
+    house.put(b"s", b"urgent", urgent=True)
+    house.inbox.flush()
+    assert house.loop.pause == pytest.approx(0.004)
+    house.put(b"s", b"too", urgent=True)
+    house.inbox.flush()
+    assert house.loop.pause == pytest.approx(0.004)
     house.drain()
-    assert len(house.handled) == 20
+    assert house.payloads[handled : handled + 2] == [b"urgent", b"too"]
+
+
+def test_what_is_still_urgent_after_a_slice_of_a_flood_waits_no_longer_than_it_must(
+    house: House,
+) -> None:
+    house.seconds = 0.001
+    for number in range(20):
+        house.put(b"t%d" % number)
+    house.inbox.flush()
+    house.put(b"t19", b"newer")
+    for _ in range(5):
+        house.put(b"s", urgent=True)
+    house.inbox.flush()
+    house.loop.let_pause_pass()
+    assert house.loop.pause == pytest.approx(0.003 * 2)
 
 
 def test_a_slice_ends_after_so_many_messages_however_fast_they_are(house: House) -> None:

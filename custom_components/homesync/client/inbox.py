@@ -4,8 +4,10 @@ Reading the socket comes first. While the handler keeps up, everything is handed
 the loop turn in which it came. When it cannot keep up, older payloads of a topic give
 way to newer ones before anybody parses them, and the rest is handed on in slices with
 pauses, so that the loop and every browser stay responsive. While newer payloads keep
-coming the pauses are long, since most of what would be handed on is about to be outdated.
-Messages marked urgent (status, answers) are never dropped and overtake the others.
+coming the pauses are long, since most of what would be handed on is about to be outdated:
+each topic has its turn about ten times a second, and all together no more than browsers
+take. Messages marked urgent (status, answers) are never dropped, overtake the others and cut
+such a pause short.
 """
 
 from asyncio import AbstractEventLoop, TimerHandle
@@ -14,8 +16,12 @@ from collections.abc import Callable
 
 _SLICE_SECONDS = 0.002
 _SLICE_MESSAGES = 256
-# Of a slice's time: while payloads are being superseded, and when no newer ones come.
+# Of a slice's time: at least, while payloads are being superseded, and when no newer ones come.
 _PAUSE, _SHORT_PAUSE = 2.0, 0.25
+# While payloads are being superseded: how often each topic has its turn, and how many messages
+# a second at most. Home Assistant drops a browser that lags behind by 4,096 of them.
+_ROUND = 0.1
+_MOST = 10_000
 _FULL = 16 * 1024 * 1024
 _ROOM = _FULL // 4
 # What a message takes besides its bytes, so that many tiny ones do not fill the memory either.
@@ -52,6 +58,8 @@ class Inbox[T]:
         self._taken = 0
         self._full = False
         self._timer: TimerHandle | None = None
+        # When the pause may end at the earliest, if it is longer than that.
+        self._rested: float | None = None
 
     def __len__(self) -> int:
         return len(self._urgent) + len(self._newest)
@@ -82,10 +90,14 @@ class Inbox[T]:
 
     def flush(self) -> None:
         """Hand on what came, now if the last slice took all, else when its pause is over."""
-        if self._timer is not None:
-            return
-        if self._order or self._urgent:
-            self._slice()
+        if self._timer is None:
+            if self._order or self._urgent:
+                self._slice()
+        elif self._urgent and self._rested is not None:
+            self._timer.cancel()
+            rest = max(0.0, self._rested - self._now())
+            self._rested = None
+            self._timer = self._loop.call_later(rest, self._slice)
 
     def close(self) -> None:
         """Forget what waits."""
@@ -102,6 +114,7 @@ class Inbox[T]:
         self._timer = None
         begin = now = self._now()
         urgent, order, newest = self._urgent, self._order, self._newest
+        waiting = len(order)
         for _ in range(_SLICE_MESSAGES):
             if urgent:
                 item = urgent.popleft()
@@ -118,13 +131,23 @@ class Inbox[T]:
             self._full = False
             self._set_full(False)
         if order or urgent:
-            self._timer = self._loop.call_later(self._pause() * (now - begin), self._slice)
+            pause = self._pause(now - begin, waiting, waiting - len(order))
+            self._timer = self._loop.call_later(pause, self._slice)
             if self.behind_since is None:
                 self.behind_since = begin
         else:
             self.behind_since = None
 
-    def _pause(self) -> float:
+    def _pause(self, seconds: float, waiting: int, taken: int) -> float:
+        """For how many seconds to rest after a slice that took some of what waited."""
         flooded = self.superseded > self._superseded_before
         self._superseded_before = self.superseded
-        return _PAUSE if flooded else _SHORT_PAUSE
+        self._rested = None
+        if not flooded:
+            return _SHORT_PAUSE * seconds
+        least = _PAUSE * seconds
+        pause = taken * max(_ROUND / max(waiting, 1), 1 / _MOST) - seconds
+        if pause <= least or self._urgent:
+            return least
+        self._rested = self._now() + least
+        return pause
