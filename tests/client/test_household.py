@@ -76,6 +76,31 @@ async def test_a_message_that_comes_alone_overtakes_none_that_waits() -> None:
 
 
 @on_virtual_time
+async def test_f38_of_a_flood_no_more_is_read_than_can_be_handed_on() -> None:
+    def message(metric: str, value: int) -> tuple[bytes, bytes, bool]:
+        return f"{ROOT}/plug-1/telemetry/{metric}".encode(), b'{"value": %d}' % value, False
+
+    rests: list[float] = []
+    async with Villa() as villa:
+        receive = villa.household._intake.receive
+        with (
+            patch("custom_components.homesync.client.inbox._SLICE_MESSAGES", 1),
+            patch.object(villa.household._session, "rest_reading", rests.append),
+        ):
+            receive([message("power", 1), message("voltage", 1), message("current", 1)])
+            receive([message("current", 2)])
+            assert rests == []
+            await asyncio.sleep(0.01)
+            assert villa.told == [("telemetry/power", 1), ("telemetry/voltage", 1)]
+            receive([message("current", 3)])
+            assert rests == [0.002]
+            await until(lambda: len(villa.told) == 3)
+            receive([message("power", 2), message("power", 3)])
+        assert len(rests) == 1
+        assert villa.told[2:] == [("telemetry/current", 3), ("telemetry/power", 3)]
+
+
+@on_virtual_time
 async def test_no_status_message_of_a_batch_is_skipped() -> None:
     async with Villa() as villa:
         villa.peer.send(

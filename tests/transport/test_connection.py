@@ -123,6 +123,91 @@ async def test_receipts_that_are_due_leave_with_the_next_message_in_one_write() 
         await connection.close(2)
 
 
+def reading(connection: Connection) -> bool:
+    transport = connection._transport
+    assert transport is not None
+    return transport.is_reading()
+
+
+@on_virtual_time
+async def test_f38_after_a_read_that_brought_little_it_rests_as_it_was_asked_to() -> None:
+    records = Records()
+    async with ScriptedBroker(accept) as broker:
+        connection = records.connection(broker.port)
+        await connection.open(5)
+        connection.rest_reading(3)
+        broker.peer.send(publish(4, b"one", b""))
+        await records.came.wait()
+        assert not reading(connection)
+        broker.peer.send(publish(4, b"two", b"") + publish(4, b"three", b""))
+        await asyncio.sleep(2.9)
+        assert records.topics == [b"one"]
+        await asyncio.sleep(0.2)
+        assert reading(connection)
+        await until(lambda: records.topics == [b"one", b"two", b"three"])
+        assert records.batches == 2
+        assert reading(connection)
+        await connection.close(2)
+
+
+@on_virtual_time
+async def test_f38_a_read_that_brought_much_is_followed_by_the_next_at_once() -> None:
+    async with ScriptedBroker(accept) as broker:
+        connection = Records().connection(broker.port)
+        await connection.open(5)
+        connection.rest_reading(3)
+        connection.data_received(publish(4, b"t", bytes(8192)))
+        assert reading(connection)
+        # It was asked for once.
+        connection.data_received(publish(4, b"t", b""))
+        assert reading(connection)
+        await connection.close(2)
+
+
+@on_virtual_time
+async def test_a_websocket_never_rests_as_it_hands_on_message_by_message() -> None:
+    async with ScriptedBroker(accept) as broker:
+        connection = Records().connection(broker.port)
+        await connection.open(5)
+        connection.rest_reading(3)
+        with patch.object(connection, "_websocket", object()):
+            connection.data_received(publish(4, b"t", b""))
+        assert reading(connection)
+        await connection.close(2)
+
+
+@on_virtual_time
+async def test_whoever_holds_the_broker_back_is_obeyed_also_when_a_rest_is_over() -> None:
+    async with ScriptedBroker(accept) as broker:
+        connection = Records().connection(broker.port)
+        await connection.open(5)
+        connection.rest_reading(3)
+        connection.data_received(publish(4, b"t", b""))
+        connection.pause_reading()
+        await asyncio.sleep(4)
+        assert not reading(connection)
+        connection.rest_reading(3)
+        connection.data_received(publish(4, b"t", b""))
+        connection.resume_reading()
+        assert not reading(connection)
+        await asyncio.sleep(4)
+        assert reading(connection)
+        await connection.close(2)
+
+
+@on_virtual_time
+async def test_f16_a_connection_may_end_while_it_rests() -> None:
+    async with ScriptedBroker(accept) as broker:
+        connection = Records().connection(broker.port)
+        await connection.open(5)
+        connection.rest_reading(3)
+        connection.data_received(publish(4, b"t", b""))
+        connection.end(Cause.CLOSED, "over")
+        assert connection._resting is None
+        await asyncio.sleep(4)
+        connection.data_received(publish(4, b"t", b""))
+
+
 @on_virtual_time
 async def test_a_receipt_that_waits_leaves_before_the_goodbye() -> None:
     async with ScriptedBroker(accept) as broker:

@@ -257,6 +257,7 @@ class Household:
             take_echo=self._take_echo,
             retained=self._on_retained,
             set_full=self._set_full,
+            rest_reading=self._rest_reading,
             wall_clock=self._wall_clock,
         )
 
@@ -283,6 +284,9 @@ class Household:
             self._session.pause_reading()
         else:
             self._session.resume_reading()
+
+    def _rest_reading(self, seconds: float) -> None:
+        self._session.rest_reading(seconds)
 
     def _on_turn(self, before: ConnectionState, state: ConnectionState) -> None:
         connected = state is ConnectionState.CONNECTED

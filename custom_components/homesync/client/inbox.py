@@ -21,7 +21,9 @@ _PAUSE, _SHORT_PAUSE = 2.0, 0.25
 # While payloads are being superseded: how often each topic has its turn, and how many messages
 # a second at most. Home Assistant drops a browser that lags behind by 4,096 of them.
 _ROUND = 0.1
-_MOST = 10_000
+_MOST = 7_000
+# For how long nothing more needs to be read then: what is urgent waits no longer.
+_REST = 0.002
 _FULL = 16 * 1024 * 1024
 _ROOM = _FULL // 4
 # What a message takes besides its bytes, so that many tiny ones do not fill the memory either.
@@ -37,6 +39,7 @@ class Inbox[T]:
     `set_full(True)` asks for no more bytes while what waits takes 16 MiB of memory, about;
     `set_full(False)` ends that. `behind_since` is when, in the loop's time, a slice first
     left something over; None while none does, and then nothing waits between two `flush`es.
+    `flooded` while newer payloads come than can be handed on.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Inbox[T]:
         set_full: Callable[[bool], None],
     ) -> None:
         self.superseded = 0
+        self.flooded = False
         self._superseded_before = 0
         self.behind_since: float | None = None
         self._loop = loop
@@ -99,6 +103,12 @@ class Inbox[T]:
             self._rested = None
             self._timer = self._loop.call_later(rest, self._slice)
 
+    def rest(self) -> float:
+        """For how many seconds nothing more needs to come, as nothing would be handed on."""
+        if self._timer is None:
+            return 0.0
+        return max(0.0, min(_REST, self._timer.when() - self._now()))
+
     def close(self) -> None:
         """Forget what waits."""
         if self._timer is not None:
@@ -137,13 +147,14 @@ class Inbox[T]:
                 self.behind_since = begin
         else:
             self.behind_since = None
+            self.flooded = False
 
     def _pause(self, seconds: float, waiting: int, taken: int) -> float:
         """For how many seconds to rest after a slice that took some of what waited."""
-        flooded = self.superseded > self._superseded_before
+        self.flooded = self.superseded > self._superseded_before
         self._superseded_before = self.superseded
         self._rested = None
-        if not flooded:
+        if not self.flooded:
             return _SHORT_PAUSE * seconds
         least = _PAUSE * seconds
         pause = taken * max(_ROUND / max(waiting, 1), 1 / _MOST) - seconds

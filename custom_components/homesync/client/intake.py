@@ -28,6 +28,7 @@ class Destinations:
     `changed(node, keys)` is told of new values, `refused(node_id)` of nodes that have
     no room; `accepts(node_id)` decides on new ones; `take_echo(topic, payload)` takes our
     own probes out; `retained(topic, payload)` sees all that the broker had kept.
+    `set_full` and `rest_reading(seconds)` ask for no more bytes, `rest_reading` for a moment.
     """
 
     changed: Callable[[NodeState, tuple[str, ...]], None]
@@ -36,6 +37,7 @@ class Destinations:
     take_echo: Callable[[bytes, bytes], bool]
     retained: Callable[[bytes, bytes], None]
     set_full: Callable[[bool], None]
+    rest_reading: Callable[[float], None]
     wall_clock: Callable[[], float]
 
 
@@ -111,6 +113,8 @@ class Intake:
                 inbox.put((target, topic, payload, retained), urgent=urgent)
         if not alone:
             inbox.flush()
+            if inbox.flooded:
+                self._to.rest_reading(inbox.rest())
 
     def _show(self, topic: bytes, payload: bytes, retained: bool) -> None:
         """Let those see a message who want to know what comes."""

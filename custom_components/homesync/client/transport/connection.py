@@ -40,6 +40,8 @@ _PINGRESP = b"\xd0\x00"
 _UNSUBACK_WITHIN = 1.0
 _SUBACK_WITHIN = 10.0
 _ALERT_WITHIN = 0.5
+# Bytes of a read after which more may be there already.
+_MUCH = 8 * 1024
 
 
 class Connection(asyncio.Protocol):
@@ -66,7 +68,11 @@ class Connection(asyncio.Protocol):
         self.connack: Connack | None = None
         self._now = loop.time
         self._call_soon = loop.call_soon
+        self._call_later = loop.call_later
         self._acks = b""
+        self._held = False
+        self._rest = 0.0
+        self._resting: asyncio.TimerHandle | None = None
         self._settings = settings
         self._subscriptions = subscriptions
         self._traffic = traffic = traffic or Traffic()
@@ -192,13 +198,23 @@ class Connection(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Take no more bytes until `resume_reading`: the broker waits."""
+        self._held = True
         if self._transport is not None:
             self._transport.pause_reading()
 
+    def rest_reading(self, seconds: float) -> None:
+        """Read nothing for a moment after the present read, unless it brought much.
+
+        A broker sends message by message, and reading each as it comes costs more than all
+        else that is done with one that is outdated at once. What comes meanwhile waits in the
+        socket. Over a WebSocket each message is handed on by itself: nothing is to be won there.
+        """
+        self._rest = seconds
+
     def resume_reading(self) -> None:
         """Take bytes again."""
-        if self._transport is not None:
-            self._transport.resume_reading()
+        self._held = False
+        self._read_on()
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -226,6 +242,10 @@ class Connection(asyncio.Protocol):
                 # Assistant puts a task between. What comes until then goes along.
                 self._call_soon(self._call_soon, self._send_acks)
             self._acks += acks
+        if self._rest:
+            rest, self._rest = self._rest, 0.0
+            if len(data) < _MUCH and self._websocket is None:
+                self._read_later(rest)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
@@ -353,6 +373,19 @@ class Connection(asyncio.Protocol):
         if acks:
             self._write(acks)
 
+    def _read_later(self, seconds: float) -> None:
+        if self._transport is not None and self._resting is None:
+            self._transport.pause_reading()
+            self._resting = self._call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = None
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if self._transport is not None and self._resting is None and not self._held:
+            self._transport.resume_reading()
+
     def _fail(self, cause: Cause, words: str) -> None:
         self._abort(ConnectError(cause, self._step, words))
 
@@ -360,6 +393,9 @@ class Connection(asyncio.Protocol):
         """End at once; the first reason wins."""
         self._reader.close()
         self._watch.stop()
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
         if self._transport is not None:
             self._transport.abort()
             self._transport = None

@@ -195,6 +195,11 @@ class MqttSession:
         if self._connection is not None:
             self._connection.pause_reading()
 
+    def rest_reading(self, seconds: float) -> None:
+        """Let the broker collect messages for a moment; may be ignored."""
+        if self._connection is not None:
+            self._connection.rest_reading(seconds)
+
     def resume_reading(self) -> None:
         """Take messages again."""
         self._paused = False
