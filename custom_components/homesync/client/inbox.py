@@ -14,7 +14,7 @@ from asyncio import AbstractEventLoop, TimerHandle
 from collections import deque
 from collections.abc import Callable
 
-_SLICE_SECONDS = 0.002
+_SLICE_SECONDS = 0.001
 _SLICE_MESSAGES = 256
 # Of a slice's time: at least, while payloads are being superseded, and when no newer ones come.
 _PAUSE, _SHORT_PAUSE = 2.0, 0.25
