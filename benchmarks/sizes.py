@@ -25,13 +25,13 @@ class Sizes:
 
 FULL = Sizes(
     runs=3,
-    steady_runs=5,
+    steady_runs=7,
     small_nodes=100,
     new_nodes=875,
     large_nodes=1000,
     burst=100_000,
     long_burst=200_000,
-    seconds=2.5,
+    seconds=2.0,
     set_ups=3,
     growth_nodes=(10, 100, 1000),
     growth_homes=(1, 10, 50),

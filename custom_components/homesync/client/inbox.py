@@ -118,7 +118,8 @@ class Inbox[T]:
         self._newest.clear()
         self._order.clear()
         self._taken = 0
-        self.behind_since = None
+        self.behind_since = self._rested = None
+        self.flooded = False
 
     def _slice(self) -> None:
         self._timer = None
