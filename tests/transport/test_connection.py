@@ -170,7 +170,7 @@ async def test_a_websocket_never_rests_as_it_hands_on_message_by_message() -> No
         connection = Records().connection(broker.port)
         await connection.open(5)
         connection.rest_reading(3)
-        with patch.object(connection, "_websocket", object()):
+        with patch.object(connection._flow, "_may_rest", False):
             connection.data_received(publish(4, b"t", b""))
         assert reading(connection)
         await connection.close(2)
@@ -203,7 +203,7 @@ async def test_f16_a_connection_may_end_while_it_rests() -> None:
         connection.rest_reading(3)
         connection.data_received(publish(4, b"t", b""))
         connection.end(Cause.CLOSED, "over")
-        assert connection._resting is None
+        assert connection._flow._resting is None
         await asyncio.sleep(4)
         connection.data_received(publish(4, b"t", b""))
 

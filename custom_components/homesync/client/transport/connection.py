@@ -19,6 +19,7 @@ from ..errors import (
 )
 from ..records import Publication
 from .engine import Engine, OnAnswer
+from .flow import FlowControl
 from .packets import Answer, BrokerLimits, Connack
 from .pending import PendingAnswers
 from .reader import PacketReader
@@ -40,8 +41,6 @@ _PINGRESP = b"\xd0\x00"
 _UNSUBACK_WITHIN = 1.0
 _SUBACK_WITHIN = 10.0
 _ALERT_WITHIN = 0.5
-# Bytes of a read after which more may be there already.
-_MUCH = 8 * 1024
 
 
 class Connection(asyncio.Protocol):
@@ -68,11 +67,8 @@ class Connection(asyncio.Protocol):
         self.connack: Connack | None = None
         self._now = loop.time
         self._call_soon = loop.call_soon
-        self._call_later = loop.call_later
         self._acks = b""
-        self._held = False
-        self._rest = 0.0
-        self._resting: asyncio.TimerHandle | None = None
+        self._flow = FlowControl()
         self._settings = settings
         self._subscriptions = subscriptions
         self._traffic = traffic = traffic or Traffic()
@@ -98,7 +94,7 @@ class Connection(asyncio.Protocol):
         watched = Watched(
             ping=lambda: self._write(_PINGREQ),
             give_up=lambda words: self._fail(Cause.SILENT, words),
-            reading=lambda: self._transport is None or self._transport.is_reading(),
+            reading=lambda: self._flow.reading,
             window_full=lambda: self._engine.window_full,
         )
         self._watch = Watch(watched, terms.keepalive)
@@ -198,23 +194,15 @@ class Connection(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Take no more bytes until `resume_reading`: the broker waits."""
-        self._held = True
-        if self._transport is not None:
-            self._transport.pause_reading()
+        self._flow.hold()
 
     def rest_reading(self, seconds: float) -> None:
-        """Read nothing for a moment after the present read, unless it brought much.
-
-        A broker sends message by message, and reading each as it comes costs more than all
-        else that is done with one that is outdated at once. What comes meanwhile waits in the
-        socket. Over a WebSocket each message is handed on by itself: nothing is to be won there.
-        """
-        self._rest = seconds
+        """Read nothing for a moment after the present read, unless it brought much."""
+        self._flow.rest = seconds
 
     def resume_reading(self) -> None:
         """Take bytes again."""
-        self._held = False
-        self._read_on()
+        self._flow.release()
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -224,6 +212,7 @@ class Connection(asyncio.Protocol):
             self._websocket = transport
         else:
             self._acknowledge_quickly = quick_acknowledgement(transport)
+        self._flow.begin(self._transport, may_rest=self._websocket is None)
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -242,10 +231,8 @@ class Connection(asyncio.Protocol):
                 # Assistant puts a task between. What comes until then goes along.
                 self._call_soon(self._call_soon, self._send_acks)
             self._acks += acks
-        if self._rest:
-            rest, self._rest = self._rest, 0.0
-            if len(data) < _MUCH and self._websocket is None:
-                self._read_later(rest)
+        if self._flow.rest:
+            self._flow.after_read(len(data))
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
@@ -373,19 +360,6 @@ class Connection(asyncio.Protocol):
         if acks:
             self._write(acks)
 
-    def _read_later(self, seconds: float) -> None:
-        if self._transport is not None and self._resting is None:
-            self._transport.pause_reading()
-            self._resting = self._call_later(seconds, self._rested)
-
-    def _rested(self) -> None:
-        self._resting = None
-        self._read_on()
-
-    def _read_on(self) -> None:
-        if self._transport is not None and self._resting is None and not self._held:
-            self._transport.resume_reading()
-
     def _fail(self, cause: Cause, words: str) -> None:
         self._abort(ConnectError(cause, self._step, words))
 
@@ -393,9 +367,7 @@ class Connection(asyncio.Protocol):
         """End at once; the first reason wins."""
         self._reader.close()
         self._watch.stop()
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
+        self._flow.end()
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
