@@ -17,6 +17,7 @@ from custom_components.homesync.client.inbox import Inbox
 from custom_components.homesync.client.model import HouseholdModel
 from custom_components.homesync.client.protocol.homesync import HomeSyncDialect
 from custom_components.homesync.client.protocol.metrics import METRICS
+from custom_components.homesync.client.records import Reading
 from custom_components.homesync.client.transport.packets import MqttVersion
 from custom_components.homesync.client.transport.reader import Message, OnMessages, PacketReader
 
@@ -90,12 +91,14 @@ def _read(data: bytes, take: OnMessages) -> None:
 
 
 def _queue(data: bytes, targets: Mapping[bytes, object]) -> None:
-    inbox: Inbox[object] = Inbox(asyncio.get_running_loop(), lambda _: None, lambda _: None)
+    inbox: Inbox[object, Reading] = Inbox(
+        asyncio.get_running_loop(), lambda _: None, lambda _, newer: newer, lambda _: None
+    )
 
     def take(messages: list[Message]) -> None:
         for topic, payload, retained in messages:
             if (target := targets.get(topic)) is not None:
-                inbox.put((target, topic, payload, retained), urgent=False)
+                inbox.put((target, topic, payload, retained, None))
 
     _read(data, take)
 

@@ -189,6 +189,30 @@ async def test_what_waits_for_a_node_that_is_being_removed_takes_nothing_back() 
 
 
 @on_virtual_time
+async def test_what_waits_for_a_node_that_was_removed_brings_it_back_only_if_it_is_wanted() -> None:
+    async with Villa() as villa:
+        await villa.arrive("plug-1/status/online", {"online": True})
+        asked: list[str] = []
+
+        def is_accepted(node_id: str) -> bool:
+            asked.append(node_id)
+            return False
+
+        def remove(node: NodeState, keys: tuple[str, ...]) -> None:
+            villa.household.accepts = is_accepted
+            villa.household.remove_node(node.node_id)
+
+        villa.household.add_change_listener(remove)
+        villa.peer.send(
+            publish(4, f"{ROOT}/plug-1/telemetry/power".encode(), b'{"value": 1}')
+            + publish(4, f"{ROOT}/plug-1/telemetry/voltage".encode(), b'{"value": 1}')
+        )
+        await villa.settle()
+        assert not villa.household.nodes
+        assert asked == ["plug-1"]
+
+
+@on_virtual_time
 async def test_s04_so_many_topics_are_remembered_and_the_others_work_all_the_same() -> None:
     with patch.object(intake, "_MAX_ROUTES", 2):
         async with Villa() as villa:

@@ -12,11 +12,13 @@ from .inbox import Inbox, Item
 from .model import HouseholdModel, NodeState
 from .protocol.homesync import HomeSyncDialect
 from .protocol.topics import NodeTopic
-from .records import StatusKey
+from .records import Reading, StatusKey
 from .transport.reader import Message
 
 # Topics remembered with what they mean: enough for a thousand nodes, bounded for strangers.
 _MAX_ROUTES = 65_536
+
+type Received = Item[NodeTopic, Reading]
 
 _FAILED = "Household %s: unexpected failure with a message on %s"
 
@@ -67,9 +69,11 @@ class Intake:
         # Telemetry is what remains: the many need no counting.
         self.kinds = dict.fromkeys(("status", "response", "command", "other"), 0)
         self._routes: dict[bytes, NodeTopic] = {}
-        self._applied: Item[NodeTopic]
+        self._applied: Received
         self._loop = asyncio.get_running_loop()
-        self._inbox: Inbox[NodeTopic] = Inbox(self._loop, self._apply, to.set_full)
+        self._inbox: Inbox[NodeTopic, Reading] = Inbox(
+            self._loop, self._apply, self._prefer, to.set_full
+        )
         self.close = self._inbox.close
 
     @property
@@ -104,13 +108,16 @@ class Intake:
             target = self._routes.get(topic) or self._target(topic, payload)
             if target is None:
                 continue
+            item = target, topic, payload, retained, None
             urgent = target.branch != "telemetry"
             if urgent:
                 self.kinds[target.branch] += 1
             if alone:
-                self._apply((target, topic, payload, retained))
+                self._apply(item)
+            elif urgent:
+                inbox.put_urgent(item, target.node_id)
             else:
-                inbox.put((target, topic, payload, retained), urgent=urgent)
+                inbox.put(item)
         if not alone:
             inbox.flush()
             if inbox.flooded:
@@ -186,9 +193,38 @@ class Intake:
         self._to.refused(node_id)
         return False
 
-    def _apply(self, item: Item[NodeTopic]) -> None:
+    def _prefer(self, older: Received, newer: Received) -> Received | None:
+        """Return which of two payloads of one topic is to be applied; None if the newer is refused.
+
+        What is left out must not be missed: nobody reads it any more.
+        """
+        if not newer[2]:
+            return newer
+        reading = self._read(newer)
+        if reading is None:
+            return None
+        if older[2]:
+            before = older[4] or self._read(older)
+            if before is not None and self._model.outlasts(before, reading):
+                return *older[:4], before
+        return *newer[:4], reading
+
+    def _read(self, item: Received) -> Reading | None:
+        """Decode telemetry that waits; None, and a complaint, if it is refused."""
         self._applied = item
-        target, topic, payload, retained = item
+        try:
+            return self._dialect.decode_reading(
+                item[0], item[2], self._wall_clock(), self._complain
+            )
+        except ProtocolError as err:
+            self._complain(err)
+        except Exception:
+            self._logger.exception(_FAILED, self._complaints.household, shorten(item[1]))
+        return None
+
+    def _apply(self, item: Received) -> None:
+        self._applied = item
+        target, topic, payload, retained, reading = item
         try:
             if target.branch != "telemetry":
                 self._apply_other(target, payload, retained)
@@ -196,9 +232,10 @@ class Intake:
                 self._forget_reading(target)
             else:
                 # The usual case is dealt with here: calls are dear.
-                reading = self._dialect.decode_reading(
-                    target, payload, self._wall_clock(), self._complain
-                )
+                if reading is None:
+                    reading = self._dialect.decode_reading(
+                        target, payload, self._wall_clock(), self._complain
+                    )
                 node = self._model.nodes.get(target.node_id) or self._heard(target.node_id)
                 if node is not None and (
                     keys := self._model.apply_reading(reading, live=not retained)
@@ -217,7 +254,7 @@ class Intake:
 
     def _complain(self, err: ProtocolError) -> None:
         """Tell what is wrong with the message that is being applied."""
-        _, topic, payload, _ = self._applied
+        _, topic, payload, *_ = self._applied
         self._complaints.add(err.kind, str(err), topic, payload)
 
     def _forget_reading(self, target: NodeTopic) -> None:
@@ -263,7 +300,7 @@ class Intake:
     def _heard(self, node_id: str) -> NodeState | None:
         """Return a node, added if it is heard for the first time and there still is room."""
         node = self._model.nodes.get(node_id)
-        if node is None and self._has_room(node_id):
+        if node is None and self._may_add(node_id):
             node = self._model.add(node_id)
         return node
 

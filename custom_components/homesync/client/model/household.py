@@ -188,6 +188,22 @@ class HouseholdModel:
         seen = self._seen(node, at, live or stamped)
         return (key, *seen) if changed else seen
 
+    def outlasts(self, older: Reading, newer: Reading) -> bool:
+        """Whether one of two readings of a metric stays the newest although another came.
+
+        If its time is later, or the counter fell: whether that was a reset is not to be
+        known from one reading, and what it had reached would be lost.
+        """
+        if older.stamped and newer.stamped and newer.at < older.at:
+            return True
+        _, units = self._known.get(newer.metric) or _own(newer.metric)
+        if units is None:
+            return False
+        old, new = units.get(older.unit), units.get(newer.unit)
+        if old is None or new is None:
+            return False
+        return newer.value * new[0] + new[1] < older.value * old[0] + old[1]
+
     def forget_reading(self, node_id: str, metric: str) -> tuple[str, ...]:
         """Take a metric's value back."""
         current = self.nodes[node_id].values.get(telemetry_key(metric))
