@@ -1,6 +1,7 @@
 """HomeSync: several households, each with its own MQTT broker, in one Home Assistant."""
 
 import asyncio
+from contextlib import ExitStack
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
@@ -28,6 +29,8 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 # At a start Home Assistant sets all of them up in the same turn of the loop, in which each
 # would have a thread started for its files, and later get its platforms.
 _ONE_BY_ONE: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_one_by_one")
+# For so long at most: the others have nothing to do with one that hangs.
+_LONGEST_TURN = 10.0
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
@@ -41,7 +44,11 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> bool:
     """Run one household; a broker that is away does not keep it from loading."""
-    async with hass.data[_ONE_BY_ONE]:
+    lock = hass.data[_ONE_BY_ONE]
+    await lock.acquire()
+    with ExitStack() as turn:
+        turn.callback(lock.release)
+        turn.callback(hass.loop.call_later(_LONGEST_TURN, turn.close).cancel)
         await _set_up(hass, entry)
     return True
 
@@ -60,7 +67,9 @@ async def _set_up(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> None:
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_reload))
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, coordinator.stop))
-    await coordinator.async_start()
+    if not hass.is_stopping:
+        # Nobody would end what is started now.
+        await coordinator.async_start()
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: HomeSyncConfigEntry) -> bool:

@@ -1,15 +1,19 @@
 """Setting a household up, ending it, starting it again."""
 
 import asyncio
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 
+from custom_components import homesync
+from custom_components.homesync.client import ConnectionState
 from custom_components.homesync.const import DOMAIN
 from custom_components.homesync.coordinator import HomeSyncCoordinator
 from tests.broker import Mosquitto
@@ -177,6 +181,55 @@ async def test_households_are_set_up_one_after_the_other(
 
     assert most == 1
     assert not at_it
+
+
+@pytest.fixture
+def stuck() -> Iterator[asyncio.Event]:
+    """Household Stuck is not restored before this is set."""
+    restore, go_on = HomeSyncCoordinator.async_restore, asyncio.Event()
+
+    async def wait_and_restore(coordinator: HomeSyncCoordinator) -> None:
+        if coordinator.entry.title == "Stuck":
+            await go_on.wait()
+        await restore(coordinator)
+
+    with patch.object(HomeSyncCoordinator, "async_restore", wait_and_restore):
+        yield go_on
+
+
+async def test_a_household_that_hangs_does_not_hold_up_the_others_for_long(
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, stuck: asyncio.Event
+) -> None:
+    # Home Assistant sets all that there are up before it takes another one.
+    await set_up(mosquitto.port)
+    with patch.object(homesync, "_LONGEST_TURN", 0.05):
+        hanging = asyncio.ensure_future(set_up(mosquitto.port, "stuck", title="Stuck"))
+        await asyncio.sleep(0)
+        for home in ("chalet", "cabin"):
+            entry = await set_up(mosquitto.port, home)
+            await until(hass, partial(is_connected, hass, entry))
+    assert not hanging.done()
+    stuck.set()
+    entry = await hanging
+    await until(hass, lambda: is_connected(hass, entry))
+    # Its turn was over already, and it has not ended another's.
+    assert (await set_up(mosquitto.port, "house")).state is ConfigEntryState.LOADED
+
+
+async def test_nothing_is_started_any_more_once_home_assistant_stops(
+    hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, stuck: asyncio.Event
+) -> None:
+    hanging = asyncio.ensure_future(set_up(mosquitto.port, "stuck", title="Stuck"))
+    waiting = asyncio.ensure_future(set_up(mosquitto.port))
+    await asyncio.sleep(0.1)
+    hass.set_state(CoreState.stopping)
+    hass.bus.async_fire_internal(EVENT_HOMEASSISTANT_STOP)
+    stuck.set()
+    for entry in (await hanging, await waiting):
+        assert entry.state is ConfigEntryState.LOADED
+        assert coordinator(entry).household.link.state is ConnectionState.STOPPED
+    assert own_tasks() == []
+    hass.set_state(CoreState.running)
 
 
 async def test_unloading_at_once_after_setting_up(
