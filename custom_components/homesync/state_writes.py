@@ -38,7 +38,8 @@ class NumberWriter:
         """Take note of a whole write: numbers in `unit` may follow it if it is shown."""
         state = self._states.get(self._entity_id)
         self._written = self._context = None
-        if state is not None:
+        # What others wrote meanwhile has no information of the entity with it.
+        if state is not None and state.state_info is not None:
             self._context = _made_for(state)
             if (
                 state.state not in (STATE_UNAVAILABLE, STATE_UNKNOWN)

@@ -246,6 +246,22 @@ async def test_an_outage_is_not_written_over(
     assert "unit_of_measurement" in (await meter.show(5)).attributes
 
 
+async def test_what_a_listener_adds_to_a_state_is_gone_with_the_listener(
+    hass: HomeAssistant, meter: Meter
+) -> None:
+    @callback
+    def tag(event: Event[EventStateChangedData]) -> None:
+        new = event.data["new_state"]
+        if new is not None and "tag" not in new.attributes:
+            hass.states.async_set(new.entity_id, new.state, {**new.attributes, "tag": "mine"})
+
+    leave = hass.bus.async_listen(EVENT_STATE_CHANGED, tag)
+    for value in (3, 4):
+        assert (await meter.show(value)).attributes["tag"] == "mine"
+    leave()
+    assert "tag" not in (await meter.show(5)).attributes
+
+
 async def test_states_leave_no_work_to_the_garbage_collector(
     hass: HomeAssistant, meter: Meter
 ) -> None:
