@@ -35,7 +35,7 @@ FULL = Sizes(
     set_ups=3,
     growth_nodes=(10, 100, 1000),
     growth_homes=(1, 10, 50),
-    commands=200,
+    commands=1400,
     restart_homes=50,
     kept_nodes=1000,
 )
@@ -51,7 +51,7 @@ QUICK = Sizes(
     set_ups=1,
     growth_nodes=(10, 100),
     growth_homes=(1, 5),
-    commands=20,
+    commands=140,
     restart_homes=5,
     kept_nodes=50,
 )
@@ -67,7 +67,7 @@ TINY = Sizes(
     set_ups=1,
     growth_nodes=(10, 20),
     growth_homes=(1, 3),
-    commands=10,
+    commands=14,
     restart_homes=3,
     kept_nodes=20,
 )

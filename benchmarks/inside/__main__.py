@@ -15,7 +15,7 @@ from homeassistant import runner
 from homeassistant.const import __version__ as ha_version
 
 from benchmarks.channel import ROOT, private_output, serve_async
-from benchmarks.inside import house, probes
+from benchmarks.inside import bare_switch, house, probes
 from benchmarks.inside.sides import Core, HomeSync, Side, until
 from benchmarks.kept import entities as kept_entities
 from benchmarks.load import build
@@ -40,6 +40,7 @@ class Worker:
         self._changes: probes.Changes | None = None
         self._lag = lag
         self._arrived: list[list[int]] = []
+        self._bare = ""
         self._profile = cProfile.Profile()
 
     async def about(self) -> dict[str, str]:
@@ -127,7 +128,19 @@ class Worker:
             return bool(relay) and self._hass.states.get(relay) is not None
 
         await until(known, 20)
-        return [await self._switch(relay, on=number % 2 == 0) for number in range(times)]
+        return await self._command(relay, times)
+
+    async def add_bare_switch(self, port: int) -> None:
+        """Add a switch that has nothing but a paho client behind it."""
+        self._bare = await bare_switch.add(self._hass, port)
+
+    async def bare_command(self, times: int) -> list[float]:
+        """Switch that one on and off; return the seconds as `command` does."""
+        return await self._command(self._bare, times)
+
+    async def remove_bare_switch(self) -> None:
+        """Take it away again."""
+        await bare_switch.remove(self._hass)
 
     async def connected(self) -> None:
         """Wait until all households are connected."""
@@ -183,6 +196,9 @@ class Worker:
         entity_id = self._households.entity_id(kind, home, node, key)
         state = self._hass.states.get(entity_id) if entity_id else None
         return state is not None and state.state == wanted
+
+    async def _command(self, relay: str, times: int) -> list[float]:
+        return [await self._switch(relay, on=number % 2 == 0) for number in range(times)]
 
     async def _switch(self, relay: str, *, on: bool) -> float:
         wanted = "on" if on else "off"
