@@ -1,8 +1,9 @@
 """Which values have entities, who adds them, and who is told when a value changes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import batched
+import logging
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant
 from homeassistant.helpers.entity import Entity
@@ -11,6 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .client import ONLINE
 from .paced import Paced, pace_of
 
+_LOGGER = logging.getLogger(__name__)
 _AT_ONCE = 20  # Home Assistant needs 0.2 ms for each
 
 type EntityBuilder = Callable[[str, str], Entity | None]
@@ -90,8 +92,7 @@ class EntityHub:
         """Tell those who listen to the keys, each once."""
         listeners = self.listeners[node_id]
         concerned = listeners if ONLINE in keys else [key for key in keys if key in listeners]
-        for update in dict.fromkeys([listeners[key] for key in concerned]):
-            update()
+        _tell_each([listeners[key] for key in concerned])
 
     def tell_everybody(self) -> None:
         """Tell all of them, little by little."""
@@ -101,9 +102,9 @@ class EntityHub:
 
     def tell_all_of(self, key: str) -> None:
         """Tell those who listen to a key of whatever node."""
-        for listeners in self.listeners.values():
-            if (update := listeners.get(key)) is not None:
-                update()
+        _tell_each(
+            [update for each in self.listeners.values() if (update := each.get(key)) is not None]
+        )
 
     def forget(self, node_id: str) -> None:
         """Forget a node."""
@@ -111,8 +112,7 @@ class EntityHub:
         self.listeners.pop(node_id, None)
 
     def _tell_node(self, node_id: str) -> None:
-        for update in dict.fromkeys(self.listeners.get(node_id, {}).values()):
-            update()
+        _tell_each(self.listeners.get(node_id, {}).values())
 
     def _offer(self, platform: _Platform, node_id: str, key: str) -> None:
         entity = platform.build(node_id, key)
@@ -129,3 +129,12 @@ class EntityHub:
     def _add(self, platform: _Platform, chunk: list[tuple[str, Entity]]) -> None:
         # Nodes may have been removed since.
         platform.add([entity for node_id, entity in chunk if self._is_known(node_id)])
+
+
+def _tell_each(updates: Iterable[CALLBACK_TYPE]) -> None:
+    """Tell each once; one that Home Assistant cannot show keeps no other from being told."""
+    for update in dict.fromkeys(updates):
+        try:
+            update()
+        except Exception:
+            _LOGGER.exception("An entity could not be updated")

@@ -54,6 +54,24 @@ async def test_a_goodbye_to_a_forgotten_node_is_no_error(hub: EntityHub) -> None
     hub.ignore("plug-1", KEYS, lambda: None)
 
 
+async def test_one_that_cannot_be_shown_keeps_no_other_from_being_told(
+    hub: EntityHub, told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ValueError("no state")
+
+    hub.listen("plug-1", KEYS[:1], fail)
+    hub.listen("plug-1", KEYS[1:], lambda: told.append("an entity"))
+    hub.tell("plug-1", KEYS)
+    hub.tell_everybody()
+    assert told == ["an entity", "an entity"]
+    assert [each.getMessage() for each in caplog.records] == [
+        "An entity could not be updated",
+        "An entity could not be updated",
+    ]
+    caplog.clear()
+
+
 async def test_a_new_sensor_is_written_down_once(
     hass: HomeAssistant, mosquitto: Mosquitto, set_up: SetUp, wire: Wire
 ) -> None:
