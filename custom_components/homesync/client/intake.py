@@ -198,16 +198,18 @@ class Intake:
 
         What is left out must not be missed: nobody reads it any more.
         """
-        if not newer[2]:
+        target, topic, payload, retained, _ = newer
+        if not payload:
             return newer
         reading = self._read(newer)
         if reading is None:
             return None
-        if older[2]:
-            before = older[4] or self._read(older)
-            if before is not None and self._model.outlasts(before, reading):
-                return *older[:4], before
-        return *newer[:4], reading
+        before = older[4]
+        if before is None and older[2]:
+            before = self._read(older)
+        if before is not None and self._model.outlasts(before, reading):
+            return *older[:4], before
+        return target, topic, payload, retained, reading
 
     def _read(self, item: Received) -> Reading | None:
         """Decode telemetry that waits; None, and a complaint, if it is refused."""
