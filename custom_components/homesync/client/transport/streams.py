@@ -78,11 +78,24 @@ class _ReadBuffer(asyncio.BufferedProtocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._secured: ssl.SSLObject = transport.get_extra_info("ssl_object")
         self._receiver.connection_made(transport)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._receiver.connection_lost(exc)
+        # asyncio reads once more at the end, and leaves what the buffer does not hold. After any
+        # other error than of the connection, nobody knows where a packet begins.
+        rest = self._rest() if exc is None or isinstance(exc, ConnectionError) else b""
+        if not rest:
+            self._receiver.connection_lost(exc)
+            return
+        try:
+            self._receiver.data_received(rest)
+        except Exception as err:
+            exc = err
+            raise
+        finally:
+            asyncio.get_running_loop().call_soon(self.connection_lost, exc)
 
     @override
     def pause_writing(self) -> None:
@@ -91,6 +104,14 @@ class _ReadBuffer(asyncio.BufferedProtocol):
     @override
     def resume_writing(self) -> None:
         self._receiver.resume_writing()
+
+    def _rest(self) -> bytes:
+        """Decrypt of what has come as much as is handed on at once."""
+        rest = bytearray()
+        with contextlib.suppress(ssl.SSLError):
+            while len(rest) < _READ and (data := self._secured.read(_READ - len(rest))):
+                rest += data
+        return bytes(rest)
 
 
 def quick_acknowledgement(transport: asyncio.BaseTransport) -> Callable[[], object]:
