@@ -175,6 +175,38 @@ async def test_a_paused_reader_lets_the_broker_wait_and_loses_nothing(serve: Ser
         ]
 
 
+async def test_what_came_before_the_peers_end_is_handed_on_though_the_socket_is_closed(
+    means: Means,
+) -> None:
+    may_leave = asyncio.Event()
+
+    async def send_and_leave(peer: Peer) -> None:
+        await peer.accept()
+        await may_leave.wait()
+        peer.send(*(packets.publish(5, TOPIC, b"%d" % n) for n in range(5)))
+        peer.send(packets.disconnect(0x8E))
+
+    async with (
+        ScriptedBroker(send_and_leave) as broker,
+        WebFront(broker.port, means.broker_tls, cut=lambda data: [data[:9], data[9:]]) as front,
+        through(means, front.port) as link,
+    ):
+        await link.connected()
+        link.halt_after(1)
+        assert link.session._connection is not None
+        transport = link.session._connection._transport
+        assert transport is not None
+        sock = transport.get_extra_info("socket")
+        link.session.pause_reading()
+        may_leave.set()
+        await until(lambda: sock.fileno() == -1)
+        assert link.messages == []
+        link.session.resume_reading()
+        await link.failed()
+        assert link.payloads == [b"%d" % n for n in range(5)]
+        assert link.cause == Cause.TAKEN_OVER
+
+
 async def test_f16_a_stop_right_after_a_loss_leaves_nothing(means: Means) -> None:
     async with (
         ScriptedBroker(serve_all) as broker,

@@ -124,7 +124,16 @@ def quick_acknowledgement(transport: asyncio.BaseTransport) -> Callable[[], obje
     sock = transport.get_extra_info("socket")
     if _QUICK_ACK is None or sock is None:
         return bool
-    return partial(sock.setsockopt, socket.IPPROTO_TCP, _QUICK_ACK, 1)
+    ask = partial(sock.setsockopt, socket.IPPROTO_TCP, _QUICK_ACK, 1)
+
+    def acknowledge() -> None:
+        # aiohttp closes the socket before it hands out what came last.
+        try:
+            ask()
+        except OSError:
+            return
+
+    return acknowledge
 
 
 def certificate_expires(transport: asyncio.BaseTransport) -> float | None:
