@@ -237,3 +237,16 @@ def test_whoever_closes_while_he_is_handed_messages_gets_nothing_more() -> None:
         big = publish(4, b"big", bytes(SOFT))
         read.feed(publish(4, b"t", b"1") + PINGRESP + publish(4, b"t", b"2") + big)
     assert read.events == [(b"t", b"1", False)]
+
+
+@pytest.mark.parametrize("after", [b"", PINGRESP])
+def test_what_nobody_could_handle_is_not_acknowledged_later(after: bytes) -> None:
+    def fail(_: object) -> None:
+        raise LookupError
+
+    read = Read()
+    read.reader.on_messages = fail
+    with pytest.raises(LookupError):
+        read.feed(publish(4, b"t", b"1", qos=1, packet_id=1) + after)
+    read.reader.on_messages = read.events.extend
+    assert read.feed(publish(4, b"t", b"2", qos=1, packet_id=2)).acks == puback(2)

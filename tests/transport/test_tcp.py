@@ -32,6 +32,7 @@ class Line(asyncio.Protocol):
         self.ends: list[Exception | None] = []
         self.pauses: list[bool] = []
         self.ends_when_read = False
+        self.fails_when_read: BaseException | None = None
         self.writes_when_resumed = b""
         self.made: asyncio.BaseTransport | None = None
         self.transport = TcpTransport(asyncio.get_running_loop(), ours, self)
@@ -49,6 +50,8 @@ class Line(asyncio.Protocol):
         self.reads.append(data)
         if self.ends_when_read:
             self.transport.abort()
+        if self.fails_when_read is not None:
+            raise self.fails_when_read
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
@@ -205,6 +208,34 @@ async def test_the_protocol_may_end_the_connection_while_it_takes_bytes(line: Li
     await line.send(bytes(MIB))
     assert await line.ended() is None
     assert len(line.reads) == 1
+
+
+@pytest.mark.parametrize("failure", [LookupError("of ours"), OSError(), asyncio.CancelledError()])
+async def test_a_protocol_that_fails_while_it_takes_bytes_ends_the_connection_and_is_told_of(
+    line: Line, failure: BaseException
+) -> None:
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    line.fails_when_read = failure
+    await line.send(bytes(MIB))
+    assert await line.ended() is (failure if isinstance(failure, Exception) else None)
+    assert len(line.reads) == 1
+    (context,) = told
+    assert context["exception"] is failure
+    assert context["transport"] is line.transport
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, SystemExit])
+async def test_what_ends_the_program_is_no_failure_of_the_protocol(
+    line: Line, failure: type[BaseException]
+) -> None:
+    line.fails_when_read = failure()
+    line.transport.pause_reading()
+    await line.send(b"stop")
+    assert select.select([line.socket], [], [], 10)[0]
+    with pytest.raises(failure):
+        line.transport._read()
+    assert not line.transport.is_closing()
 
 
 async def test_a_protocol_that_is_resumed_may_write_at_once(line: Line) -> None:

@@ -60,7 +60,7 @@ class PacketReader:
 
     def feed(self, data: bytes) -> bytes:  # noqa: C901, PLR0912, PLR0915 - a call per packet costs more than the packet
         """Take bytes as they came."""
-        position, needed, taken = 0, 2, 0
+        position, needed, taken, acks = 0, 2, 0, b""
         if self._skip or self._tail:
             data, position = self._joined(data)
         size = len(data)
@@ -109,16 +109,16 @@ class PacketReader:
                     messages.append((data[start:topic_end], data[body:end], header & 1 == 1))
                 position = end
         finally:
+            # Before the last messages are handed on: whoever fails leaves no receipt behind.
+            if self._acks:
+                acks = bytes(self._acks)
+                self._acks.clear()
             self._traffic.received += taken
             if messages and not self._closed:
                 self.on_messages(messages)
         if position < size:
             self._tail += data[position:]
             self._needed = max(2, needed)
-        if not self._acks:
-            return b""
-        acks = bytes(self._acks)
-        self._acks.clear()
         return acks
 
     def _joined(self, data: bytes) -> tuple[bytes, int]:

@@ -19,7 +19,8 @@ _LOW_WATER = _HIGH_WATER // 4
 class TcpTransport(asyncio.Transport):
     """A connected, non-blocking socket; `protocol` is told of the connection at once.
 
-    Bytes that the socket does not take wait here, above 64 KiB with the protocol paused.
+    Bytes that the socket does not take wait here, above 64 KiB with the protocol paused. When the
+    protocol fails while it takes bytes, the connection ends: what follows may be no packet.
     """
 
     def __init__(
@@ -99,7 +100,20 @@ class TcpTransport(asyncio.Transport):
             self._end(None)
             return
         self._size = _MUCH if len(data) == self._size else _LITTLE
-        self._hand_on(data)
+        try:
+            self._hand_on(data)
+        except SystemExit, KeyboardInterrupt:
+            raise
+        except BaseException as err:  # noqa: BLE001 - as asyncio's own
+            self._loop.call_exception_handler(
+                {
+                    "message": "Received bytes could not be handled",
+                    "exception": err,
+                    "transport": self,
+                    "protocol": self._protocol,
+                }
+            )
+            self._end(err if isinstance(err, Exception) else None)
 
     def _send(self, data: bytes | bytearray | memoryview) -> int:
         try:
