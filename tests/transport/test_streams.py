@@ -1,20 +1,23 @@
 """Streams hand on all that comes, in pieces, and then the end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 import socket
 import ssl
 import struct
 import threading
 from typing import override
 
+from aiohttp import web
 import pytest
 
 from custom_components.homesync.client.transport.settings import Transport
 from custom_components.homesync.client.transport.streams import open_stream
 
-from .link import settings, until
-from .scripted import HOST
+from .link import Means, Way, settings, until
+from .scripted import HOST, Peer, ScriptedBroker
+from .web import WebFront
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
@@ -78,6 +81,10 @@ class Receiver(asyncio.Protocol):
     def _next_turn(self) -> None:
         self._turn += 1
 
+    @property
+    def received(self) -> bytes:
+        return b"".join(self.reads)
+
 
 async def read_all(
     receiver: Receiver, peer: TlsPeer, client_tls: ssl.SSLContext, *, late: bool
@@ -104,7 +111,7 @@ async def test_all_that_came_over_tls_is_read_in_pieces_before_the_end_is_told(
 ) -> None:
     receiver = Receiver()
     await read_all(receiver, TlsPeer(broker_tls, abruptly=abruptly), client_tls, late=late)
-    assert b"".join(receiver.reads) == DATA
+    assert receiver.received == DATA
     assert max(map(len, receiver.reads)) == 32 * 1024
     # asyncio itself may read twice in a turn.
     assert receiver.turns[2:] == sorted(set(receiver.turns[2:]))
@@ -129,3 +136,61 @@ async def test_whoever_fails_while_the_rest_is_read_gets_nothing_more_but_his_er
     assert len(receiver.reads) == 3
     assert receiver.ends == failures
     assert isinstance(failures[0], LookupError)
+
+
+@asynccontextmanager
+async def websocket(
+    means: Means, receiver: Receiver
+) -> AsyncIterator[tuple[asyncio.Transport, web.WebSocketResponse]]:
+    """Both ends of a WebSocket."""
+    async with (
+        ScriptedBroker(Peer.until_closed) as broker,
+        WebFront(broker.port, means.broker_tls) as front,
+    ):
+        chosen = means.settings(Way.WSS, front.port)
+        transport = await open_stream(chosen, Transport.WEBSOCKET, receiver, lambda _: None)
+        await until(lambda: front.sockets)
+        yield transport, front.sockets[0]
+        transport.abort()
+        await until(lambda: receiver.ends)
+
+
+async def test_a_large_websocket_message_is_handed_on_in_pieces_and_in_order(means: Means) -> None:
+    receiver = Receiver()
+    async with websocket(means, receiver) as (_, peer):
+        await peer.send_bytes(DATA)
+        await peer.send_bytes(b"next")
+        await until(lambda: len(receiver.received) == len(DATA) + 4)
+    assert receiver.received == DATA + b"next"
+    *pieces, last = receiver.reads
+    assert last == b"next"
+    assert max(map(len, pieces)) == 32 * 1024
+    # Others have their turn between two.
+    assert receiver.turns[:-1] == sorted(set(receiver.turns[:-1]))
+
+
+async def test_a_held_reading_holds_back_the_rest_of_a_websocket_message(means: Means) -> None:
+    receiver = Receiver()
+    async with websocket(means, receiver) as (transport, peer):
+        receiver.then = transport.pause_reading
+        await peer.send_bytes(DATA)
+        await until(lambda: receiver.reads)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert receiver.reads == [DATA[: 32 * 1024]]
+        receiver.then = bool
+        transport.resume_reading()
+        await until(lambda: len(receiver.received) == len(DATA))
+    assert receiver.received == DATA
+
+
+async def test_nothing_more_of_a_websocket_message_is_handed_on_after_an_abort(
+    means: Means,
+) -> None:
+    receiver = Receiver()
+    async with websocket(means, receiver) as (transport, peer):
+        receiver.then = transport.abort
+        await peer.send_bytes(DATA)
+        await until(lambda: receiver.ends)
+    assert receiver.reads == [DATA[: 32 * 1024]]
+    assert receiver.ends == [None]

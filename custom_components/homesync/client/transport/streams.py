@@ -286,8 +286,8 @@ async def _open_websocket(
 class WebSocketTransport(asyncio.Transport):
     """A WebSocket as the byte stream that MQTT makes of it.
 
-    A packet may span frames and a frame may hold many. Bytes to send wait here, above
-    64 KiB with the protocol paused.
+    A packet may span frames and a frame may hold many; a large one is handed on in pieces, each in
+    a turn of its own. Bytes to send wait here, above 64 KiB with the protocol paused.
     """
 
     def __init__(
@@ -364,7 +364,12 @@ class WebSocketTransport(asyncio.Transport):
                 return
             # aiohttp may have answered a PING meanwhile.
             self._acknowledge_quickly()
-            self._protocol.data_received(message.data)
+            data = message.data
+            self._protocol.data_received(data[:_READ])
+            for at in range(_READ, len(data), _READ):
+                await asyncio.sleep(0)
+                await self._may_read.wait()
+                self._protocol.data_received(data[at : at + _READ])
 
     async def _write(self) -> None:
         while self._waiting or not self._closing:
