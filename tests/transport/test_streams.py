@@ -194,3 +194,21 @@ async def test_nothing_more_of_a_websocket_message_is_handed_on_after_an_abort(
         await until(lambda: receiver.ends)
     assert receiver.reads == [DATA[: 32 * 1024]]
     assert receiver.ends == [None]
+
+
+async def test_a_failed_write_after_the_peers_end_loses_nothing_that_came_before_it(
+    means: Means,
+) -> None:
+    receiver = Receiver()
+    async with websocket(means, receiver) as (transport, peer):
+        receiver.then = transport.pause_reading
+        sock = transport.get_extra_info("socket")
+        await peer.send_bytes(DATA)
+        await until(lambda: receiver.reads)
+        await peer.close()
+        await until(lambda: sock.fileno() == -1)
+        receiver.then = lambda: transport.write(b"receipt")
+        transport.resume_reading()
+        await until(lambda: receiver.ends)
+    assert receiver.received == DATA
+    assert isinstance(receiver.ends[0], ConnectionError)

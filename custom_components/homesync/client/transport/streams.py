@@ -388,6 +388,10 @@ class WebSocketTransport(asyncio.Transport):
         """Close when reading or writing has ended, and tell the protocol."""
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         self._closing = True
+        reading, writing = self._tasks
+        if writing.done() and not writing.cancelled() and writing.exception():
+            # What came before the peer's end is there to be read.
+            await asyncio.wait((reading,), timeout=_CLOSE_WITHIN)
         for task in self._tasks:
             task.cancel()
         results = await asyncio.gather(*self._tasks, return_exceptions=True)
