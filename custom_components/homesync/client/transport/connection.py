@@ -26,15 +26,11 @@ from .reader import PacketReader
 from .reasons import TIMEOUT_WORDS, reason_of
 from .settings import BrokerSettings
 from .statistics import Traffic
-from .streams import (
-    WebSocketTransport,
-    certificate_expires,
-    insecure,
-    open_stream,
-    quick_acknowledgement,
-)
+from .streams import certificate_expires, insecure, open_stream
+from .tcp import quick_acknowledgement
 from .terms import HIGHEST_QOS, Receiver, Subscriptions, Terms
 from .watch import Watch, Watched
+from .websocket import WebSocketTransport
 
 _PINGREQ = b"\xc0\x00"
 _PINGRESP = b"\xd0\x00"

@@ -6,10 +6,9 @@ The caller sets the deadline; every failure becomes a ConnectError that names th
 import asyncio
 from collections.abc import Callable
 import contextlib
-from functools import partial
 import socket
 import ssl
-from typing import cast, override
+from typing import override
 
 import aiohappyeyeballs
 import aiohttp
@@ -19,12 +18,9 @@ from ..errors import Cause, ConnectError, Step
 from .reader import HARD_LIMIT
 from .settings import BrokerSettings, Transport
 from .tcp import TcpTransport
+from .websocket import CLOSE_WITHIN, WebSocketTransport
 
 _IPV6_HEAD_START = 0.25  # RFC 8305 section 8
-_HIGH_WATER = 64 * 1024  # as asyncio's own transports
-_LOW_WATER = _HIGH_WATER // 4
-_FRAME = 64 * 1024
-_CLOSE_WITHIN = 0.5
 
 # OpenSSL's X509_V_ERR_…: verify(1).
 _TLS_CAUSES = {
@@ -47,9 +43,6 @@ _CLIENT_CERTIFICATE_ALERTS = (
     "UNKNOWN_CA",
     "ALERT_HANDSHAKE_FAILURE",
 )
-
-# Linux only: elsewhere acknowledgements come as late as the system likes.
-_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 # An eighth of what asyncio takes, and allocates for each read: handling more would hold everybody
 # else up.
@@ -112,28 +105,6 @@ class _ReadBuffer(asyncio.BufferedProtocol):
             while len(rest) < _READ and (data := self._secured.read(_READ - len(rest))):
                 rest += data
         return bytes(rest)
-
-
-def quick_acknowledgement(transport: asyncio.BaseTransport) -> Callable[[], object]:
-    """Return what has received bytes acknowledged at once; to be called after each write.
-
-    Brokers that keep Nagle's algorithm hold a second small packet back until the first is
-    acknowledged, and Linux takes 40 ms for that once it has seen us write: a command's PUBACK
-    would delay its answer.
-    """
-    sock = transport.get_extra_info("socket")
-    if _QUICK_ACK is None or sock is None:
-        return bool
-    ask = partial(sock.setsockopt, socket.IPPROTO_TCP, _QUICK_ACK, 1)
-
-    def acknowledge() -> None:
-        # aiohttp closes the socket before it hands out what came last.
-        try:
-            ask()
-        except OSError:
-            return
-
-    return acknowledge
 
 
 def certificate_expires(transport: asyncio.BaseTransport) -> float | None:
@@ -260,7 +231,7 @@ async def _open_websocket(
             headers=websocket.headers,
             ssl=True if settings.tls is None else settings.tls,
             max_msg_size=HARD_LIMIT,
-            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_WITHIN),
+            timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_WITHIN),
         )
     except aiohttp.ClientConnectorCertificateError as err:
         raise insecure(err.certificate_error) from err
@@ -281,136 +252,3 @@ async def _open_websocket(
         words = "the server does not offer MQTT over its WebSocket"
         raise ConnectError(Cause.WEBSOCKET, Step.WEBSOCKET, words)
     return WebSocketTransport(connection, protocol)
-
-
-class WebSocketTransport(asyncio.Transport):
-    """A WebSocket as the byte stream that MQTT makes of it.
-
-    A packet may span frames and a frame may hold many; a large one is handed on in pieces, each in
-    a turn of its own. Bytes to send wait here, above 64 KiB with the protocol paused.
-    """
-
-    def __init__(
-        self, websocket: aiohttp.ClientWebSocketResponse, protocol: asyncio.Protocol
-    ) -> None:
-        super().__init__()
-        loop = asyncio.get_running_loop()
-        self._websocket = websocket
-        self._protocol = protocol
-        self._acknowledge_quickly = quick_acknowledgement(self)
-        self._waiting = bytearray()
-        self._wake = asyncio.Event()
-        self._may_read = asyncio.Event()
-        self._may_read.set()
-        self._paused = False
-        self._closing = False
-        self._error: BaseException | None = None
-        protocol.connection_made(self)
-        self._tasks = (loop.create_task(self._read()), loop.create_task(self._write()))
-        self._end = loop.create_task(self._finish())
-
-    @override
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._waiting += data
-        self._wake.set()
-        if not self._paused and len(self._waiting) > _HIGH_WATER:
-            self._paused = True
-            self._protocol.pause_writing()
-
-    @override
-    def pause_reading(self) -> None:
-        self._may_read.clear()
-
-    @override
-    def resume_reading(self) -> None:
-        self._may_read.set()
-
-    @override
-    def is_reading(self) -> bool:
-        return self._may_read.is_set()
-
-    @override
-    def is_closing(self) -> bool:
-        return self._closing
-
-    @override
-    def get_extra_info(self, name: str, default: object = None) -> object:
-        return self._websocket.get_extra_info(name, default)
-
-    @override
-    def close(self) -> None:
-        """Send what waits, then close."""
-        self._closing = True
-        self._wake.set()
-
-    @override
-    def abort(self) -> None:
-        """Close without sending what waits."""
-        self._closing = True
-        for task in self._tasks:
-            task.cancel()
-        self._cut()
-
-    async def wait_closed(self) -> None:
-        """Return when nothing of the connection is left."""
-        await asyncio.wait((self._end,))
-
-    async def _read(self) -> None:
-        while True:
-            await self._may_read.wait()
-            message = await self._websocket.receive()
-            if message.type is not aiohttp.WSMsgType.BINARY:
-                self._error = self._websocket.exception()
-                return
-            # aiohttp may have answered a PING meanwhile.
-            self._acknowledge_quickly()
-            data = message.data
-            self._protocol.data_received(data[:_READ])
-            for at in range(_READ, len(data), _READ):
-                await asyncio.sleep(0)
-                await self._may_read.wait()
-                self._protocol.data_received(data[at : at + _READ])
-
-    async def _write(self) -> None:
-        while self._waiting or not self._closing:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._waiting:
-                frame = bytes(self._waiting[:_FRAME])
-                del self._waiting[:_FRAME]
-                await self._websocket.send_bytes(frame)
-                self._acknowledge_quickly()
-                if self._paused and len(self._waiting) < _LOW_WATER:
-                    self._paused = False
-                    self._protocol.resume_writing()
-
-    async def _finish(self) -> None:
-        """Close when reading or writing has ended, and tell the protocol."""
-        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        self._closing = True
-        reading, writing = self._tasks
-        if writing.done() and not writing.cancelled() and writing.exception():
-            # What came before the peer's end is there to be read.
-            await asyncio.wait((reading,), timeout=_CLOSE_WITHIN)
-        for task in self._tasks:
-            task.cancel()
-        results = await asyncio.gather(*self._tasks, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception):
-                self._error = result
-        try:
-            async with asyncio.timeout(_CLOSE_WITHIN):
-                await self._websocket.close()
-        except TimeoutError:
-            pass
-        finally:
-            self._cut()
-        error = self._error
-        self._protocol.connection_lost(error if isinstance(error, Exception) else None)
-
-    def _cut(self) -> None:
-        """End the socket: a peer that reads nothing would keep it, or one that never stops."""
-        sock = cast("socket.socket | None", self.get_extra_info("socket"))
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)

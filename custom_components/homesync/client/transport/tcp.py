@@ -5,6 +5,8 @@ each message is a read of its own.
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 import socket
 from typing import override
 
@@ -12,8 +14,32 @@ from typing import override
 # allocated for each read.
 _MUCH = 32 * 1024
 _LITTLE = 8 * 1024
-_HIGH_WATER = 64 * 1024  # as asyncio's own transports
-_LOW_WATER = _HIGH_WATER // 4
+HIGH_WATER = 64 * 1024  # as asyncio's own transports
+LOW_WATER = HIGH_WATER // 4
+# Linux only: elsewhere acknowledgements come as late as the system likes.
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
+def quick_acknowledgement(transport: asyncio.BaseTransport) -> Callable[[], object]:
+    """Return what has received bytes acknowledged at once; to be called after each write.
+
+    Brokers that keep Nagle's algorithm hold a second small packet back until the first is
+    acknowledged, and Linux takes 40 ms for that once it has seen us write: a command's PUBACK
+    would delay its answer.
+    """
+    sock = transport.get_extra_info("socket")
+    if _QUICK_ACK is None or sock is None:
+        return bool
+    ask = partial(sock.setsockopt, socket.IPPROTO_TCP, _QUICK_ACK, 1)
+
+    def acknowledge() -> None:
+        # aiohttp closes the socket before it hands out what came last.
+        try:
+            ask()
+        except OSError:
+            return
+
+    return acknowledge
 
 
 class TcpTransport(asyncio.Transport):
@@ -51,7 +77,7 @@ class TcpTransport(asyncio.Transport):
             data = memoryview(data)[sent:]
             self._loop.add_writer(self._socket, self._write_on)
         self._waiting += data
-        if not self._paused and len(self._waiting) > _HIGH_WATER:
+        if not self._paused and len(self._waiting) > HIGH_WATER:
             self._paused = True
             self._protocol.pause_writing()
 
@@ -133,7 +159,7 @@ class TcpTransport(asyncio.Transport):
             if self._closing:
                 self._end(None)
                 return
-        if self._paused and len(self._waiting) < _LOW_WATER:
+        if self._paused and len(self._waiting) < LOW_WATER:
             self._paused = False
             self._protocol.resume_writing()
 
