@@ -247,6 +247,19 @@ class PlainLink(Link):
         await asyncio.sleep(seconds)
 
 
+class RestingLink(PlainLink):
+    """Rests for `rest` seconds after each read, as it is asked to in a flood."""
+
+    def __init__(self, port: int, *, rest: float, **changes: Any) -> None:
+        super().__init__(port, **changes)
+        self._seconds = rest
+
+    @override
+    def _receive(self, messages: list[Message]) -> None:
+        super()._receive(messages)
+        self.session.rest_reading(self._seconds)
+
+
 class ProbingLink(PlainLink):
     """As households are: MQTT 5 first, and probes."""
 

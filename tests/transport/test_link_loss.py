@@ -7,7 +7,7 @@ import pytest
 from custom_components.homesync.client import ConnectionState
 
 from ..client.virtual_time import on_virtual_time
-from .link import LOGGER, PlainLink as Link, told, until
+from .link import LOGGER, PlainLink as Link, RestingLink, told, until
 from .packets import CONNACK, PINGREQ, PINGRESP, packet, puback, publish
 from .scripted import Peer, ScriptedBroker
 
@@ -119,6 +119,26 @@ async def test_f04_a_broker_that_talks_but_does_not_hear_is_given_up_after_an_in
 
     loop = asyncio.get_running_loop()
     async with ScriptedBroker(deaf) as broker, Link(broker.port, keepalive=2) as link:
+        await link.connected()
+        begin = loop.time()
+        await link.failed()
+        assert link.cause == "silent"
+        assert loop.time() - begin == pytest.approx(3.5, abs=0.5)
+
+
+@on_virtual_time
+async def test_f04_resting_between_reads_hides_no_broker_that_does_not_hear() -> None:
+    async def deaf(peer: Peer) -> None:
+        await peer.accept()
+        while True:
+            peer.send(publish(4, b"t", b"tick"))
+            await asyncio.sleep(0.1)
+
+    loop = asyncio.get_running_loop()
+    async with (
+        ScriptedBroker(deaf) as broker,
+        RestingLink(broker.port, keepalive=2, rest=0.09) as link,
+    ):
         await link.connected()
         begin = loop.time()
         await link.failed()

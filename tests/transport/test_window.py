@@ -10,7 +10,7 @@ from custom_components.homesync.client.transport.policy import FIRST_WINDOW
 
 from ..client.virtual_time import on_virtual_time
 from . import packets
-from .link import BOTH_VERSIONS, Link, settings, until
+from .link import BOTH_VERSIONS, Link, RestingLink, settings, until
 from .scripted import Peer, ScriptedBroker
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -120,4 +120,47 @@ async def test_acknowledgements_that_we_do_not_read_are_not_missed() -> None:
         link.session.resume_reading()
         await asyncio.sleep(1)
         link.session.publish(MESSAGE, wait=False)
+        assert not link.waits
+
+
+@on_virtual_time
+async def test_resting_between_reads_hides_no_broker_that_stops_to_acknowledge() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.accept()
+        serving = asyncio.create_task(peer.serve(ack=False))
+        while not serving.done():
+            peer.send(packets.publish(4, b"t", b"tick"))
+            await asyncio.sleep(1)
+
+    async with ScriptedBroker(script) as broker, RestingLink(broker.port, rest=0.9) as link:
+        await link.connected()
+        for _ in range(FIRST_WINDOW):
+            link.session.publish(MESSAGE)
+        await asyncio.sleep(59)
+        assert not link.waits
+        await link.failed(seconds=5)
+        assert link.cause == "silent"
+
+
+@on_virtual_time
+async def test_f58_acknowledgements_that_waited_while_reading_rested_are_read_first() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.accept()
+        while len(peer.published) < FIRST_WINDOW:
+            await peer.packet()
+        await asyncio.sleep(60 - 0.02)
+        peer.send(packets.publish(4, b"t", b"tick"))
+        await asyncio.sleep(0.01)
+        peer.send(packets.puback(peer.published[0][2]))
+        await peer.serve(ack=False)
+
+    async with (
+        ScriptedBroker(script) as broker,
+        RestingLink(broker.port, keepalive=600, rest=0.03) as link,
+    ):
+        await link.connected()
+        for _ in range(FIRST_WINDOW):
+            link.session.publish(MESSAGE)
+        await asyncio.sleep(61)
+        assert link.messages
         assert not link.waits

@@ -26,8 +26,8 @@ class FlowControl:
 
     @property
     def reading(self) -> bool:
-        """Whether bytes are taken now, as far as it is ours to say."""
-        return self._transport is None or self._transport.is_reading()
+        """Whether bytes are taken, if not now then after a rest."""
+        return not self._held
 
     def begin(self, transport: asyncio.ReadTransport, *, may_rest: bool) -> None:
         """Control a transport that reads."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from .keepalive import KeepAlive, Verdict
 
-# Bytes that came while the loop was blocked are read before a silence is judged.
+# Bytes that came while the loop was blocked, or reading rested, are read before a silence is
+# judged.
 _SECOND_LOOK = 0.05
 # Longer than a slow plan delays acknowledgements: EMQX's is said to take half as long.
 _PUBACK_WITHIN = 60.0
@@ -17,7 +18,7 @@ class Watched:
     """What a watch needs of its connection.
 
     `ping()` sends PINGREQ, `give_up(words)` ends the connection, `reading()` tells whether
-    bytes are taken now and `window_full()` whether the next message must wait.
+    bytes are taken within a second look and `window_full()` whether the next message must wait.
     """
 
     ping: Callable[[], None]
@@ -64,7 +65,7 @@ class Watch:
     def sent(self) -> None:
         """A message may have filled the window; one never acknowledged would block it for ever."""
         if self._window is None and self._watched.window_full() and not self._stopped:
-            self._window = self._loop.call_later(_PUBACK_WITHIN, self._judge_window)
+            self._window = self._loop.call_later(_PUBACK_WITHIN, self._look_again)
 
     def acknowledged(self) -> None:
         """The broker acknowledged a message."""
@@ -87,6 +88,9 @@ class Watch:
             # The answer waits where we do not read; the broker wants pings all the same.
             return Verdict.PING
         return verdict
+
+    def _look_again(self) -> None:
+        self._window = self._loop.call_later(_SECOND_LOOK, self._judge_window)
 
     def _judge_window(self) -> None:
         self._window = None
