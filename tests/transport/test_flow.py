@@ -15,8 +15,8 @@ from custom_components.homesync.client.errors import (
 from custom_components.homesync.client.records import Publication
 
 from ..client.virtual_time import on_virtual_time
-from .link import PlainLink as Link, until
-from .packets import PINGREQ, PINGRESP, publish
+from .link import FILTERS, PlainLink as Link, ProbingLink, until
+from .packets import PINGREQ, PINGRESP, publish, read_publish
 from .scripted import Peer, ScriptedBroker
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -140,6 +140,34 @@ async def test_f38_a_pause_of_our_own_is_not_taken_for_the_brokers_silence() -> 
         assert link.waits == []
         broker.peers[0].send(publish(4, b"t", b"1"))
         await until(lambda: link.messages)
+
+
+@pytest.mark.parametrize("paused_before", [True, False])
+@on_virtual_time
+async def test_f38_a_link_that_was_paused_during_a_probe_is_not_deaf(
+    *, paused_before: bool
+) -> None:
+    async def echo_once(peer: Peer) -> None:
+        await peer.accept()
+        for _ in FILTERS:
+            topic, payload, _ = read_publish(await peer.packet(), peer.version)
+            peer.send(publish(peer.version, topic.encode(), payload))
+        await peer.serve()
+
+    async with ScriptedBroker(echo_once) as broker, ProbingLink(broker.port) as link:
+        await link.probed()
+        await asyncio.sleep(299 if paused_before else 301)
+        link.session.pause_reading()
+        await asyncio.sleep(5)
+        link.session.resume_reading()
+        await asyncio.sleep(20)
+        assert link.session.echo is not None
+        assert link.session.echo.round_trip is None
+        assert link.waits == []
+        # The next probe judges again.
+        link.halt_after(1)
+        await asyncio.sleep(310)
+        assert link.cause == "deaf"
 
 
 @on_virtual_time

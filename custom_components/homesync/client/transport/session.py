@@ -71,7 +71,7 @@ class MqttSession:
         self._rest: asyncio.Future[None] | None = None
         self._leave: asyncio.Future[str] | None = None
         self._told_down = False
-        self._paused = False
+        self._paused = self._paused_lately = False
 
     @property
     def learned(self) -> Learned:
@@ -191,7 +191,7 @@ class MqttSession:
 
     def pause_reading(self) -> None:
         """Let the broker wait, also the next connection's."""
-        self._paused = True
+        self._paused = self._paused_lately = True
         if self._connection is not None:
             self._connection.pause_reading()
 
@@ -281,8 +281,11 @@ class MqttSession:
         """Echo at once and then regularly; a link that has gone deaf is given up."""
         heard = False
         while self._timing.echo_every:
+            self._paused_lately = self._paused
             self.echo = await self._echo.probe(self._timing.echo_within, self._sleep)
-            if self.echo.round_trip is None and heard and self._echo.sent and not self._paused:
+            lost = self.echo.round_trip is None and self._echo.sent
+            # While the broker has to wait for us it may drop what has QoS 0.
+            if lost and heard and not self._paused_lately:
                 connection.end(Cause.DEAF, "what is published does not come back any more")
                 return
             heard = heard or self.echo.round_trip is not None
