@@ -387,6 +387,13 @@ def test_it_can_become_full_again(house: House) -> None:
     assert house.full == [True, False, True, False]
 
 
+def test_closing_makes_room(house: House) -> None:
+    for _ in range(17):
+        house.put_urgent(b"s", bytes(MIB))
+    house.inbox.close()
+    assert house.full == [True, False]
+
+
 def test_closing_forgets_what_waits_and_ends_the_timer(house: House) -> None:
     house.seconds = 0.005
     house.put(b"a")

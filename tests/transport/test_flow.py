@@ -1,12 +1,14 @@
 """Bytes in both directions when one side is slower."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from ssl import SSLContext
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
-from custom_components.homesync.client import ConnectionState
+from custom_components.homesync.client import Cause, ConnectionState
 from custom_components.homesync.client.errors import (
     CongestedError,
     InvalidSettingError,
@@ -16,7 +18,7 @@ from custom_components.homesync.client.records import Publication
 
 from ..client.virtual_time import on_virtual_time
 from .link import FILTERS, PlainLink as Link, ProbingLink, until
-from .packets import PINGREQ, PINGRESP, publish, read_publish
+from .packets import PINGREQ, PINGRESP, publish, read_publish, suback
 from .scripted import Peer, ScriptedBroker
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -170,18 +172,91 @@ async def test_f38_a_link_that_was_paused_during_a_probe_is_not_deaf(
         assert link.cause == "deaf"
 
 
+def lose(link: Link) -> None:
+    """End the connection: one that is not read does not notice its end, only a timer does."""
+    connection = link.session._connection
+    assert connection is not None
+    connection.end(Cause.CLOSED, "test")
+
+
 @on_virtual_time
-async def test_a_pause_outlives_the_connection() -> None:
+async def test_while_reading_is_paused_no_connection_is_begun() -> None:
     async with ScriptedBroker(mute) as broker, Link(broker.port) as link:
         await link.connected()
         link.session.pause_reading()
-        # A connection that is not read does not notice its end: only a timer does.
-        link.session._connection._fail("closed", "test")  # type: ignore[union-attr, arg-type]  # a test looks inside
-        await until(lambda: len(broker.peers) == 2)
-        await link.connected()
-        broker.peers[1].send(publish(4, b"t", b"1"))
-        await asyncio.sleep(2)
-        assert not link.messages
+        lose(link)
+        await asyncio.sleep(100)
+        link.session.reconnect()
+        await asyncio.sleep(100)
+        assert len(broker.peers) == 1
+        assert link.state is ConnectionState.DISCONNECTED
         link.session.resume_reading()
+        await link.connected()
+        broker.peer.send(publish(4, b"t", b"1"))
         await until(lambda: link.messages)
-        assert link.session.state is ConnectionState.CONNECTED
+
+
+@on_virtual_time
+async def test_a_pause_that_comes_at_once_again_is_obeyed() -> None:
+    async with ScriptedBroker(mute) as broker, Link(broker.port) as link:
+        link.session.pause_reading()
+        await asyncio.sleep(1)
+        link.session.resume_reading()
+        link.session.pause_reading()
+        await asyncio.sleep(1)
+        assert not broker.peers
+        link.session.resume_reading()
+        await link.connected()
+
+
+@on_virtual_time
+async def test_f16_a_stop_waits_for_no_pause_and_a_new_start_does() -> None:
+    loop = asyncio.get_running_loop()
+    async with ScriptedBroker(mute) as broker:
+        link = Link(broker.port)
+        link.session.pause_reading()
+        begin = loop.time()
+        async with link:
+            await asyncio.sleep(1)
+        assert loop.time() - begin == pytest.approx(1, abs=0.1)
+        async with link:
+            await asyncio.sleep(1)
+            assert not broker.peers
+            link.session.resume_reading()
+            await link.connected()
+
+
+@pytest.mark.parametrize("step", ["before the first", "look-up"])
+@on_virtual_time
+async def test_a_pause_during_an_attempt_also_holds_what_comes_before_the_suback(step: str) -> None:
+    async def empty_a_stored_session(peer: Peer) -> None:
+        await peer.connack()
+        await peer.packet()
+        peer.send(publish(4, b"t", b"1"), suback(4, 1, 0, 1, 1))
+        await peer.until_closed()
+
+    async def look_up(*args: Any, **options: Any) -> Any:
+        link.session.pause_reading()
+        return await real_look_up(*args, **options)
+
+    def begin(state: ConnectionState) -> None:
+        if state is ConnectionState.CONNECTING:
+            link.session.pause_reading()
+
+    loop = asyncio.get_running_loop()
+    real_look_up = loop.getaddrinfo
+    async with ScriptedBroker(empty_a_stored_session) as broker:
+        link = Link(broker.port)
+        patched: AbstractContextManager[Any] = nullcontext()
+        if step == "look-up":
+            patched = patch.object(loop, "getaddrinfo", look_up)
+        else:
+            link.session.add_listener(begin)
+        with patched:
+            async with link:
+                await asyncio.sleep(2)
+                assert len(broker.peer.received) == 2
+                assert not link.messages
+                link.session.resume_reading()
+                await link.connected()
+                assert link.payloads == [b"1"]

@@ -151,6 +151,7 @@ async def test_f20_a_websocket_verifies_the_brokers_certificate(means: Means) ->
 async def test_a_paused_reader_lets_the_broker_wait_and_loses_nothing(serve: Serve) -> None:
     async def flood(peer: Peer) -> None:
         await peer.accept()
+        await paused.wait()
         for n in range(400):
             peer.send(packets.publish(5, TOPIC, n.to_bytes(2) * 30_000))
             await peer.drain()
@@ -158,11 +159,12 @@ async def test_a_paused_reader_lets_the_broker_wait_and_loses_nothing(serve: Ser
         await peer.serve()
 
     sent: list[int] = []
+    paused = asyncio.Event()
     stage = await serve(flood, Way.WSS)
-    link = Link(stage.settings)
-    link.session.pause_reading()
-    async with link:
+    async with Link(stage.settings) as link:
         await link.connected()
+        link.session.pause_reading()
+        paused.set()
         before = -1
         while before != len(sent):
             before = len(sent)

@@ -140,6 +140,9 @@ class Inbox[T, R]:
         self._taken = 0
         self.behind_since = self._rested = None
         self.flooded = False
+        if self._full:
+            self._full = False
+            self._set_full(False)
 
     def _fill(self) -> None:
         if not self._full:

@@ -208,7 +208,6 @@ class Connection(asyncio.Protocol):
             self._websocket = transport
         else:
             self._acknowledge_quickly = quick_acknowledgement(transport)
-        self._flow.begin(self._transport, may_rest=self._websocket is None)
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -252,8 +251,10 @@ class Connection(asyncio.Protocol):
     def on_connack(self, connack: Connack) -> None:
         """Part of EngineEvents."""
         self.connack = connack
-        if connack.code == 0:
+        if connack.code == 0 and self._transport is not None:
             self._reader.on_messages = self._receiver.on_messages
+            # Not before, or CONNACK would not be read.
+            self._flow.begin(self._transport, may_rest=self._websocket is None)
         self._answers.take("connack", (connack.code,))
 
     def on_puback(self) -> None:

@@ -30,9 +30,11 @@ class FlowControl:
         return not self._held
 
     def begin(self, transport: asyncio.ReadTransport, *, may_rest: bool) -> None:
-        """Control a transport that reads."""
+        """Control a transport that reads; from now on `hold` takes effect."""
         self._transport = transport
         self._may_rest = may_rest
+        if self._held:
+            transport.pause_reading()
 
     def hold(self) -> None:
         """Read nothing until `release`."""

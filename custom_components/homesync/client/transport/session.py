@@ -71,7 +71,9 @@ class MqttSession:
         self._rest: asyncio.Future[None] | None = None
         self._leave: asyncio.Future[str] | None = None
         self._told_down = False
-        self._paused = self._paused_lately = False
+        self._may_read = asyncio.Event()
+        self._may_read.set()
+        self._paused_lately = False
 
     @property
     def learned(self) -> Learned:
@@ -190,8 +192,9 @@ class MqttSession:
         return self._echo.received(topic, payload)
 
     def pause_reading(self) -> None:
-        """Let the broker wait, also the next connection's."""
-        self._paused = self._paused_lately = True
+        """Let the broker wait; until `resume_reading` no new connection is begun either."""
+        self._paused_lately = True
+        self._may_read.clear()
         if self._connection is not None:
             self._connection.pause_reading()
 
@@ -202,19 +205,24 @@ class MqttSession:
 
     def resume_reading(self) -> None:
         """Take messages again."""
-        self._paused = False
+        self._may_read.set()
         if self._connection is not None:
             self._connection.resume_reading()
 
     async def _run(self) -> None:
         await self._rest_for(self._policy.stagger())
         while True:
+            # What the broker kept for us comes before it has answered SUBSCRIBE.
+            while not self._may_read.is_set():
+                await self._may_read.wait()
             self.history.attempt()
             self._set(ConnectionState.CONNECTING)
             terms, deadline = self._policy.next()
             connection = self._connection = Connection(
                 self._settings, terms, self._interest.wanted, self._receiver, self.traffic
             )
+            if not self._may_read.is_set():
+                connection.pause_reading()
             try:
                 await connection.open(deadline)
             except ConnectError as err:
@@ -281,7 +289,7 @@ class MqttSession:
         """Echo at once and then regularly; a link that has gone deaf is given up."""
         heard = False
         while self._timing.echo_every:
-            self._paused_lately = self._paused
+            self._paused_lately = not self._may_read.is_set()
             self.echo = await self._echo.probe(self._timing.echo_within, self._sleep)
             lost = self.echo.round_trip is None and self._echo.sent
             # While the broker has to wait for us it may drop what has QoS 0.
@@ -315,8 +323,6 @@ class MqttSession:
     def _connected(self, connection: Connection) -> None:
         self.error = None
         self.history.connected()
-        if self._paused:
-            connection.pause_reading()
         self._interest.begin(connection, kept=bool(self._settings.session_expiry))
         self._logger.info("Household %s: connected to its broker", self._name)
         self._told_down = False
