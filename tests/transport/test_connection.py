@@ -17,6 +17,7 @@ from ..client.virtual_time import on_virtual_time
 from .link import PLAIN_SUBSCRIPTIONS as SUBSCRIPTIONS, plain_settings as settings, until
 from .packets import (
     CONNACK,
+    PINGREQ,
     UNSUBSCRIBE,
     body_of,
     disconnect,
@@ -120,6 +121,26 @@ async def test_receipts_that_are_due_leave_with_the_next_message_in_one_write() 
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         assert written == [publish(4, b"t", b"x") + puback(7)]
+        await connection.close(2)
+
+
+@on_virtual_time
+async def test_receipts_wait_while_the_stream_is_full_and_no_ping_takes_them_along() -> None:
+    written: list[bytes] = []
+    async with ScriptedBroker(accept) as broker:
+        connection = Records().connection(broker.port)
+        await connection.open(5)
+        transport = connection._transport
+        assert transport is not None
+        with patch.object(transport, "write", written.append):
+            connection.data_received(publish(4, b"t", b"", qos=1, packet_id=7))
+            connection.pause_writing()
+            await asyncio.sleep(35)
+            connection.data_received(publish(4, b"t", b"", qos=1, packet_id=8))
+            await asyncio.sleep(1)
+            assert written == [PINGREQ]
+            connection.resume_writing()
+            assert written == [PINGREQ, puback(7) + puback(8)]
         await connection.close(2)
 
 

@@ -18,7 +18,7 @@ from custom_components.homesync.client.records import Publication
 
 from ..client.virtual_time import on_virtual_time
 from .link import FILTERS, PlainLink as Link, ProbingLink, until
-from .packets import PINGREQ, PINGRESP, publish, read_publish, suback
+from .packets import PINGREQ, PINGRESP, puback, publish, read_publish, suback
 from .scripted import Peer, ScriptedBroker
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -75,6 +75,65 @@ async def test_f13_a_slow_broker_gets_everything_that_was_taken_in_order() -> No
         numbers = [int(each[7:11]) for each in broker.peers[0].received[2:]]
         assert numbers == list(range(taken))
         link.session.publish(Publication("t", b"", qos=0))
+
+
+async def clog(link: Link) -> None:
+    """Publish until the stream is full."""
+    await link.connected()
+    with suppress(CongestedError):
+        while True:
+            link.session.publish(Publication("t", bytes(60_000), qos=0))
+            await asyncio.sleep(0)
+
+
+def readings(count: int) -> bytes:
+    return b"".join(publish(4, b"t", b"", qos=1, packet_id=1 + n) for n in range(count))
+
+
+@on_virtual_time
+async def test_a_broker_that_reads_late_gets_each_receipt_once_and_in_order() -> None:
+    async def read_late(peer: Peer) -> None:
+        await peer.accept()
+        peer.stop_reading()
+        await clogged.wait()
+        peer.send(readings(1000))
+        await asyncio.sleep(5)
+        peer.go_on_reading()
+        await peer.until_closed()
+
+    clogged = asyncio.Event()
+    async with ScriptedBroker(read_late) as broker, Link(broker.port) as link:
+        await clog(link)
+        clogged.set()
+        await until(lambda: len(link.messages) == 1000)
+        await until(lambda: broker.peer.received[-1] == puback(1000))
+        receipts = [each for each in broker.peer.received if each[0] == puback(1)[0]]
+        assert receipts == [puback(1 + n) for n in range(1000)]
+
+
+@on_virtual_time
+async def test_a_broker_that_reads_nothing_may_open_as_many_messages_as_there_are_packet_ids() -> (
+    None
+):
+    async def read_nothing(peer: Peer) -> None:
+        await peer.accept()
+        peer.stop_reading()
+        await clogged.wait()
+        peer.send(readings(65_535))
+        await more.wait()
+        peer.send(readings(40_000))
+        await asyncio.Event().wait()
+
+    clogged, more = asyncio.Event(), asyncio.Event()
+    async with ScriptedBroker(read_nothing) as broker, Link(broker.port) as link:
+        await clog(link)
+        clogged.set()
+        await until(lambda: len(link.messages) == 65_535)
+        assert not link.causes
+        more.set()
+        await link.failed()
+        assert link.cause == "protocol_error"
+        assert len(link.messages) < 90_000
 
 
 @on_virtual_time

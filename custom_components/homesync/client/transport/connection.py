@@ -37,6 +37,8 @@ _PINGRESP = b"\xd0\x00"
 _UNSUBACK_WITHIN = 1.0
 _SUBACK_WITHIN = 10.0
 _ALERT_WITHIN = 0.5
+# A PUBACK for each packet id that there is: no broker may have more messages open.
+_MOST_ACKS = 65_535 * 4
 
 
 class Connection(asyncio.Protocol):
@@ -64,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._now = loop.time
         self._call_soon = loop.call_soon
         self._acks = b""
+        self._full = False
         self._flow = FlowControl()
         self._settings = settings
         self._subscriptions = subscriptions
@@ -225,6 +228,9 @@ class Connection(asyncio.Protocol):
                 # Two turns later: whoever waits for an answer has his turn first, and Home
                 # Assistant puts a task between. What comes until then goes along.
                 self._call_soon(self._call_soon, self._send_acks)
+            elif len(self._acks) > _MOST_ACKS:
+                words = "the broker has more messages open than MQTT has packet ids"
+                self._fail(Cause.PROTOCOL_ERROR, words)
             self._acks += acks
         if self._flow.rest:
             self._flow.after_read(len(data))
@@ -240,13 +246,16 @@ class Connection(asyncio.Protocol):
 
     @override
     def pause_writing(self) -> None:
+        self._full = True
         self._engine.pause()
 
     @override
     def resume_writing(self) -> None:
+        self._full = False
         with contextlib.suppress(NotConnectedError):
             self._use(self._engine.resume)
             self._watch.sent()
+            self._send_acks()
 
     def on_connack(self, connack: Connack) -> None:
         """Part of EngineEvents."""
@@ -343,7 +352,7 @@ class Connection(asyncio.Protocol):
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            if self._acks:
+            if self._acks and not self._full:
                 # Behind, so that a command does not wait for them in the broker; before a
                 # DISCONNECT, which nothing may follow, they were sent by themselves.
                 data, self._acks = data + self._acks, b""
@@ -353,8 +362,9 @@ class Connection(asyncio.Protocol):
             self._acknowledge_quickly()
 
     def _send_acks(self) -> None:
-        acks, self._acks = self._acks, b""
-        if acks:
+        # While the stream is full they wait here, where they are counted.
+        if self._acks and not self._full:
+            acks, self._acks = self._acks, b""
             self._write(acks)
 
     def _fail(self, cause: Cause, words: str) -> None:
