@@ -247,6 +247,24 @@ async def test_f04_a_broker_that_hears_nothing_bounds_what_waits_and_does_not_ho
 
 
 @ALL_WAYS
+async def test_f52_a_stop_while_the_stream_is_full_says_goodbye(way: Way, serve: Serve) -> None:
+    stage = await serve(serve_all, way, session_expiry=60)
+    link = Link(stage.settings, timing=Timing(echo_every=0, goodbye=30))
+    async with link:
+        await link.connected()
+        stage.proxy.up.hold()
+        with contextlib.suppress(CongestedError):
+            while True:
+                link.session.publish(Publication("t", bytes(60_000), qos=0))
+                await asyncio.sleep(0)
+        stopping = asyncio.create_task(link.session.stop())
+        await until(lambda: link.state is ConnectionState.STOPPING)
+        stage.proxy.up.release()
+        await stopping
+    await until(lambda: stage.broker.peer.received[-1][0] == packets.DISCONNECT)
+
+
+@ALL_WAYS
 @pytest.mark.parametrize("version", [4, 5])
 async def test_f03_a_silent_broker_is_given_up_after_its_keep_alive(
     way: Way, version: int, serve: Serve

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from ssl import SSLContext
 from typing import Any
 from unittest.mock import patch
@@ -9,13 +10,13 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.homesync.client import ConnectionState, Timing
-from custom_components.homesync.client.errors import NotConnectedError
+from custom_components.homesync.client.errors import CongestedError, NotConnectedError
 from custom_components.homesync.client.records import Publication
 from custom_components.homesync.client.transport import streams
 
 from ..client.virtual_time import on_virtual_time
 from .link import PlainLink as Link, until
-from .packets import CONNACK, GOODBYE, publish, unsuback
+from .packets import CONNACK, GOODBYE, UNSUBSCRIBE, puback, publish, unsuback
 from .scripted import Peer, ScriptedBroker
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -182,6 +183,58 @@ async def test_a_broker_that_takes_no_bytes_holds_the_stop_up_no_longer_than_the
             begin = loop.time()
         assert loop.time() - begin == pytest.approx(2, abs=0.1)
     assert writers(loop) == 0
+
+
+@pytest.mark.parametrize("answers", [True, False])
+@on_virtual_time
+async def test_a_broker_that_takes_bytes_late_gets_the_whole_goodbye(*, answers: bool) -> None:
+    async def read_late(peer: Peer) -> None:
+        await peer.accept()
+        peer.stop_reading()
+        await stopping.wait()
+        await asyncio.sleep(1.3)
+        peer.go_on_reading()
+        await (peer.serve() if answers else peer.until_closed())
+
+    stopping = asyncio.Event()
+    farewell = Publication("a/online", b"bye", qos=1 if answers else 0)
+    async with ScriptedBroker(read_late) as broker:
+        async with Link(broker.port, farewell=farewell) as link:
+            await link.connected()
+            with suppress(CongestedError):
+                while True:
+                    link.session.publish(Publication("t", bytes(60_000), qos=0))
+                    await asyncio.sleep(0)
+            stopping.set()
+        await until(lambda: broker.peer.received[-1] == GOODBYE)
+        assert broker.peer.received[-3][0] == UNSUBSCRIBE
+        assert broker.peer.published[-1][:2] == ("a/online", b"bye")
+    assert link.states[-2:] == FAREWELL
+
+
+@on_virtual_time
+async def test_a_stream_that_receipts_have_filled_gets_the_disconnect_all_the_same() -> None:
+    async def read_late(peer: Peer) -> None:
+        await peer.accept()
+        await peer.until_closed()
+
+    async with ScriptedBroker(read_late) as broker:
+        async with Link(broker.port, session_expiry=60) as link:
+            await link.connected()
+            connection = link.session._connection
+            assert connection is not None
+            connection._acks = puback(7)
+            write = connection._transport.write  # type: ignore[union-attr]  # a test looks inside
+
+            def fill(data: bytes) -> None:
+                write(data)
+                connection.pause_writing()
+                asyncio.get_running_loop().call_later(1, connection.resume_writing)
+                patched.stop()
+
+            patched = patch.object(connection._transport, "write", fill)
+            patched.start()
+        await until(lambda: broker.peer.received[-2:] == [puback(7), GOODBYE])
 
 
 @on_virtual_time

@@ -256,6 +256,7 @@ class Connection(asyncio.Protocol):
             self._use(self._engine.resume)
             self._watch.sent()
             self._send_acks()
+            self._answers.take("room", ())
 
     def on_connack(self, connack: Connack) -> None:
         """Part of EngineEvents."""
@@ -319,11 +320,19 @@ class Connection(asyncio.Protocol):
             except TimeoutError:
                 pass
         if self._settings.farewell is not None:
+            await self._room()
             await self._publish_and_wait(self._settings.farewell)
+        await self._room()
         if self._transport is not None and not self.closed.done():
-            self._send_acks()
             self._engine.disconnect()
             self._transport.close()
+
+    async def _room(self) -> None:
+        """Send what waits; return when the stream takes more: paho keeps what it does not."""
+        self._send_acks()
+        while self._full:
+            await self._answers.expect("room")
+            self._send_acks()
 
     async def _publish_and_wait(self, message: Publication) -> None:
         answered = asyncio.Event()
