@@ -153,9 +153,13 @@ class ValueSensor(NodeEntity, RestoreSensor):
     the same quantity are converted, so that automations and statistics can rely on it.
     """
 
-    __slots__ = ("_numbers", "_unit_known")
+    __slots__ = ("_numbers", "_unit", "_unit_known")
+    entity_picture = None
+    extra_state_attributes = None
     last_reset = None
     options = None
+    suggested_unit_of_measurement = None
+    supported_features = None
 
     def __init__(
         self,
@@ -166,6 +170,7 @@ class ValueSensor(NodeEntity, RestoreSensor):
     ) -> None:
         super().__init__(coordinator, node_id, key, description)
         self._numbers: NumberWriter | None = None
+        self._unit: str | None = None
         self._unit_known = False
         # The registry takes the unit down before the entity is added.
         if (value := self.node.values.get(key)) is not None and value.value is not None:
@@ -186,6 +191,27 @@ class ValueSensor(NodeEntity, RestoreSensor):
         if (precision := self.suggested_display_precision) is not None:
             return precision if unit == self.native_unit_of_measurement else None
         return _precision_of(self.device_class, unit)
+
+    @property
+    @override
+    def native_unit_of_measurement(self) -> str | None:
+        described = self.entity_description.native_unit_of_measurement
+        return self._unit if described is None else described
+
+    @property
+    @override
+    def device_class(self) -> SensorDeviceClass | None:
+        return self.entity_description.device_class
+
+    @property
+    @override
+    def state_class(self) -> SensorStateClass | None:
+        return self.entity_description.state_class
+
+    @property
+    @override
+    def suggested_display_precision(self) -> int | None:
+        return self.entity_description.suggested_display_precision
 
     @property
     @override
@@ -241,8 +267,8 @@ class ValueSensor(NodeEntity, RestoreSensor):
             )
 
     def _adopt_unit(self, unit: str | None) -> None:
-        if not self._unit_known and self.entity_description.native_unit_of_measurement is None:
-            self._attr_native_unit_of_measurement = unit
+        if not self._unit_known:
+            self._unit = unit
         self._unit_known = True
 
     def _converted(self, value: float, unit: str | None) -> float:
@@ -263,7 +289,7 @@ class OtherMetricSensor(ValueSensor):
 
     @override
     def _adopt_unit(self, unit: str | None) -> None:
-        self._attr_native_unit_of_measurement = unit
+        self._unit = unit
 
 
 class TimeSensor(NodeEntity, RestoreSensor):
